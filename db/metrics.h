@@ -1,0 +1,28 @@
+/* metrics: step and evaluation rows.  Rows of a superseded attempt from a
+ * step on are replaced when the next attempt passes the same steps, so a curve
+ * has each step once (view `curves`).  NaN is stored as NULL. */
+#ifndef LOGLOG_DB_METRICS_H
+#define LOGLOG_DB_METRICS_H
+
+#include "base/err.h"
+#include "db/store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct db_step {
+    int64_t run, attempt, step, tokens;
+    double loss, lr, grad_norm, seconds;
+};
+struct db_eval {
+    int64_t run, attempt, step, tokens;
+    const char *set; /* name of the validation set */
+    double loss, bpb, seconds;
+    int64_t eval_tokens;
+};
+int db_steps_add(struct store *db, const struct db_step *s, size_t n,
+                 struct err *e);
+int db_evals_add(struct store *db, const struct db_eval *v, size_t n,
+                 struct err *e);
+
+#endif

@@ -1,0 +1,82 @@
+/* runs: what was planned and what became of it.
+ *
+ * A run is stored once, by its id; study_run says which study, stage and
+ * budget it serves, so two stages may share a run.  Each try at a run is an
+ * attempt with a number; reports of an attempt that is not the run's current
+ * one are refused (returns 1, nothing written). */
+#ifndef LOGLOG_DB_RUNS_H
+#define LOGLOG_DB_RUNS_H
+
+#include "base/err.h"
+#include "db/run_state.h"
+#include "db/store.h"
+#include "sweep/plan.h"
+
+#include <stdint.h>
+
+/* The study by name: insert it with its resolved text, or find it.  A study
+ * whose resolved text differs from the stored one is refused, naming the first
+ * line that differs, unless `replace`. */
+int db_study_put(int64_t *study, struct store *db, const char *name,
+                 const char *resolved, int replace, struct err *e);
+/* The only study, or the one of this name (name may be NULL). */
+int db_study_find(int64_t *study, struct store *db, const char *name,
+                  struct err *e);
+/* Its resolved text, the caller's to free. */
+int db_study_text(char **resolved, struct store *db, int64_t study,
+                  struct err *e);
+
+/* Insert the planned runs of a stage; those that are there stay as they are. */
+int db_plan_put(struct store *db, int64_t study, const char *stage_name,
+                const struct planned *run, size_t n, struct err *e);
+
+/* Mark a stage: 'waiting', 'open' (planned, running), 'complete', 'refused',
+ * with a reason in words (may be NULL). */
+int db_stage_put(struct store *db, int64_t study, int index, const char *name,
+                 const char *kind, const char *state, const char *reason,
+                 struct err *e);
+
+/* One stored run of a study's stage, as the scheduler needs it. */
+struct db_run {
+    int64_t id;
+    enum run_state state;
+    int attempts; /* made so far */
+    int failures; /* of them, that ended badly */
+    struct planned plan;
+};
+/* All runs of a study (stage < 0) or of one stage, in planned order; the
+ * array is the caller's to free. */
+int db_runs(struct db_run **runs, size_t *n, struct store *db, int64_t study,
+            int stage, struct err *e);
+
+/* Provenance of an attempt; strings may be NULL. */
+struct db_attempt {
+    int64_t run;
+    int gang;
+    int64_t resumed_step; /* where it began; 0: from scratch */
+    const char *host, *build, *commit, *argv, *device, *ranks;
+    int64_t pid;
+};
+/* Begin an attempt: run -> running.  *attempt is its number, 1-based. */
+int db_attempt_begin(int64_t *attempt, struct store *db,
+                     const struct db_attempt *a, struct err *e);
+
+struct db_outcome {
+    enum run_state state; /* what the run becomes: RUN_PENDING to try again */
+    const char *reason;   /* one line; NULL when done */
+    int64_t steps, tokens;
+    double loss, bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds;
+};
+/* End an attempt.  NaN is stored as NULL.  Returns 1 and writes nothing if it
+ * is not the run's current attempt. */
+int db_attempt_end(struct store *db, int64_t run, int64_t attempt,
+                   const struct db_outcome *o, struct err *e);
+/* At start: attempts that a dead coordinator left open are closed as
+ * preempted and their runs become pending.  *n counts them. */
+int db_recover(int *n, struct store *db, int64_t study, struct err *e);
+
+/* Something worth telling later: kind in {start, stop, fault, retry, note}. */
+int db_event(struct store *db, int64_t study, int64_t run, const char *kind,
+             const char *text, struct err *e);
+
+#endif

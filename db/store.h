@@ -1,0 +1,32 @@
+/* store: the results database; this folder is its only owner.
+ *
+ * One SQLite file.  One process writes (rank 0); anybody may read at any time.
+ * Writers hold a lock beside the file (FILE.lock: host, pid, job) for as long
+ * as they have it open; a second writer is refused with those facts.  WAL on
+ * local disks, rollback journal on network file systems.  The schema is
+ * schema.sql, its version is user_version, migrations run at open. */
+#ifndef LOGLOG_DB_STORE_H
+#define LOGLOG_DB_STORE_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct store;
+
+enum store_mode { STORE_READ, STORE_WRITE };
+
+/* Open (STORE_WRITE: create if it is not there, migrate, lock).  A file that
+ * is no loglog database, is corrupt, or is from a newer version is refused. */
+int store_open(struct store **db, const char *path, enum store_mode mode,
+               struct err *e);
+void store_close(struct store *db);
+const char *store_path(const struct store *db);
+
+/* Transactions nest; the outermost commits.  Everything below that writes
+ * opens one by itself when none is open. */
+int store_begin(struct store *db, struct err *e);
+int store_commit(struct store *db, struct err *e);
+void store_rollback(struct store *db);
+
+#endif

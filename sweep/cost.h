@@ -1,0 +1,27 @@
+/* cost: predicted seconds of a run and makespan of a plan. */
+#ifndef LOGLOG_SWEEP_COST_H
+#define LOGLOG_SWEEP_COST_H
+
+#include "sweep/plan.h"
+
+/* Throughput of one slot as a function of width: exact flops a second at a
+ * few widths, interpolated in log-log, constant beyond the ends.  Measured by
+ * `loglog bench` or given. */
+#define COST_POINTS 16
+struct cost_model {
+    int n;
+    double d_model[COST_POINTS]; /* increasing */
+    double flops_per_s[COST_POINTS];
+    double startup; /* seconds per run */
+};
+
+/* A conservative table for when nothing was measured. */
+void cost_default(struct cost_model *c);
+double cost_seconds(const struct cost_model *c, const struct run_spec *s);
+/* Fill planned.seconds for all runs. */
+void cost_plan(struct plan *p, const struct cost_model *c);
+/* Longest-processing-time-first on `slots` equal slots: the makespan of the
+ * runs [from, n) of the plan, in seconds. */
+double cost_makespan(const struct plan *p, size_t from, int slots);
+
+#endif

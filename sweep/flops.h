@@ -1,0 +1,43 @@
+/* flops: what a model costs, by formula.  SCIENCE: DeepSeek LLM (arXiv
+ * 2401.02954) Eq. 2, section 3.1-3.2 and appendix A.2.
+ *
+ *   6 N1 = 72 n_layer d^2                        non-embedding parameters
+ *   6 N2 = 72 n_layer d^2 + 6 n_vocab d          complete
+ *   M    = 72 n_layer d^2 + 12 n_layer d l_seq   non-embedding flops/token
+ *   flops = M D
+ *
+ * The 72 assumes 12 d^2 parameters a layer (MHA and an exact 8/3 SwiGLU), and
+ * 12 n d l counts full attention.  The exact count beside it uses the real
+ * shapes, includes the head and halves attention for causality. */
+#ifndef LOGLOG_SWEEP_FLOPS_H
+#define LOGLOG_SWEEP_FLOPS_H
+
+#include "sweep/spec.h"
+
+struct model_count {
+    double M;      /* Eq. 2, flops a token, forward + backward */
+    double N1, N2; /* Eq. 2's parameter scales (12 d^2 a layer) */
+    double params; /* parameters that exist, embeddings and norms too */
+    double matrix; /* parameters of matrices inside the layers */
+    double body, attention, head; /* exact flops a token, fwd + bwd; causal */
+    double exact;                 /* their sum */
+    double head_share;            /* head / exact */
+};
+void model_count(struct model_count *c, const struct model_spec *m);
+
+double run_flops(const struct run_spec *s);       /* M D on the achieved D */
+double run_flops_exact(const struct run_spec *s); /* exact D */
+
+/* Bytes a run needs on one CPU member of a gang of g. */
+double run_bytes(const struct run_spec *s, int gang);
+
+/* Steps for a budget: D = flops / M rounded to whole steps, at least 1. */
+int64_t steps_for_flops(const struct run_spec *s, double flops);
+
+/* DeepSeek LLM Eq. 1 (batch in tokens) and Eq. 4. */
+double deepseek_lr(double flops);
+double deepseek_batch(double flops);
+double deepseek_M(double flops);
+double deepseek_D(double flops);
+
+#endif

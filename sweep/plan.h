@@ -1,0 +1,97 @@
+/* plan: the runs of a study, in a deterministic order.
+ *
+ * A stage whose design depends on earlier results is planned when they are
+ * there: the caller hands in the fitted hyper-parameter law (isoflop, verify)
+ * or the registered predictions (verify).  Planning is pure: same inputs, same
+ * list, same ids. */
+#ifndef LOGLOG_SWEEP_PLAN_H
+#define LOGLOG_SWEEP_PLAN_H
+
+#include "sweep/study.h"
+
+#include <stddef.h>
+
+/* Why a run may not be worth training (SCIENCE 6.3); flags, not refusals. */
+enum plan_flag {
+    PLAN_FEW_STEPS = 1,  /* fewer than 300 steps */
+    PLAN_EPOCHS = 2,     /* more than one pass over the training data */
+    PLAN_HEAD_SHARE = 4, /* head above 15 % of the exact flops */
+    PLAN_WARMUP = 8      /* warm-up above 10 % of the steps */
+};
+#define PLAN_FLAGS 4
+/* "few-steps", "epochs", ...: one name per bit, in bit order. */
+extern const char *const plan_flag_name[PLAN_FLAGS];
+/* The reason in words, for `plan`. */
+extern const char *const plan_flag_why[PLAN_FLAGS];
+
+struct planned {
+    int64_t id; /* spec_id */
+    struct run_spec spec;
+    int stage;      /* index into study.stage */
+    double budget;  /* nominal flops of its cell */
+    double flops;   /* achieved M D */
+    double epochs;  /* D / distinct training tokens; 0 if unknown */
+    unsigned flags; /* enum plan_flag */
+    double seconds; /* predicted on one slot; 0 if no cost model */
+    int extension;  /* 0: in the first design; k: k-th extension */
+};
+
+struct plan {
+    struct planned *run;
+    size_t n, cap;
+};
+void plan_init(struct plan *p);
+void plan_release(struct plan *p);
+/* Append unless a run with its id is there already (in the same stage).
+ * Returns 1 if added, 0 if it was there. */
+int plan_add(struct plan *p, const struct planned *r);
+
+/* lr = lr_coef C^lr_exp, batch = batch_coef C^batch_exp (tokens), C in the
+ * unit of `flops`. */
+struct hyper_law {
+    double lr_coef, lr_exp, batch_coef, batch_exp;
+};
+extern const struct hyper_law hyper_law_deepseek; /* Eq. 1 */
+
+/* What the machine or the data add to a plan; zero what is unknown. */
+struct plan_context {
+    double train_tokens;         /* distinct tokens of the training data */
+    char data[SPEC_DATA_ID];     /* identity of the data, into each spec */
+    const struct hyper_law *law; /* for HYPER_FITTED; NULL: not yet known */
+};
+
+/* Append the first design of stage k.  HYPER and ISOFLOP stages; a stage
+ * with `hyper: fitted` and no law, or VERIFY (see plan_verify), appends
+ * nothing and returns 0. */
+int plan_stage(struct plan *p, const struct study *s, int k,
+               const struct plan_context *ctx, struct err *e);
+
+/* Extend budget `flops` of hyper stage k by one grid line beyond the side
+ * where its optimum sits: dlr, dbatch in {-1, 0, 1}.  `p` holds what exists.
+ * Returns the number of runs added (0: nothing left to add), or -1. */
+int plan_extend_hyper(struct plan *p, const struct study *s, int k,
+                      double flops, int dlr, int dbatch,
+                      const struct plan_context *ctx, struct err *e);
+/* The same for an isoflop stage: two sizes more below (dir < 0) or above. */
+int plan_extend_isoflop(struct plan *p, const struct study *s, int k,
+                        double flops, int dir, const struct plan_context *ctx,
+                        struct err *e);
+
+/* What `predict` registered for one budget: enough to run it. */
+struct choice {
+    double flops;
+    struct model_spec model;
+    double lr;
+    int64_t batch_tokens;
+};
+/* The runs of verify stage k for one registered choice: one per seed. */
+int plan_verify(struct plan *p, const struct study *s, int k,
+                const struct choice *c, const struct plan_context *ctx,
+                struct err *e);
+
+/* A whole run from its parts: batch rounded to whole sequences (at least
+ * one), steps for the budget, warm-up, d_ff.  Used by all of the above. */
+void plan_fill(struct run_spec *r, const struct study *s, double flops,
+               double lr, double batch_tokens, int64_t seed);
+
+#endif

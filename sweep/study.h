@@ -1,0 +1,91 @@
+/* study: the YAML file, parsed and checked.
+ *
+ * Unknown keys, impossible values and missing files are refused with
+ * `file:line: what, expected, did you mean`.  Every number may be written
+ * 3e-4.  Nothing here touches MPI or a database. */
+#ifndef LOGLOG_SWEEP_STUDY_H
+#define LOGLOG_SWEEP_STUDY_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "sweep/shape.h"
+#include "sweep/spec.h"
+
+#define STUDY_NAME 64
+#define STUDY_PATH 1024
+#define STUDY_FLOPS 32 /* most budgets of one stage */
+#define STUDY_SEEDS 16
+#define STUDY_STAGES 16
+#define STUDY_VALID 4 /* most validation sets */
+#define STUDY_GRID 64 /* most values on one axis */
+
+enum stage_kind {
+    STAGE_HYPER,   /* batch x lr grid at each budget */
+    STAGE_ISOFLOP, /* sizes at each budget */
+    STAGE_PREDICT, /* register predictions, before verify may start */
+    STAGE_VERIFY   /* run what was predicted */
+};
+
+enum hyper_source {
+    HYPER_FITTED,   /* the law fitted on this study's hyper stage */
+    HYPER_DEEPSEEK, /* Eq. 1 */
+    HYPER_FIXED     /* lr and batch given in the stage */
+};
+
+/* from, from*ratio, ... up to and including to (within rounding). */
+struct axis {
+    int n;
+    double value[STUDY_GRID];
+    double ratio; /* between neighbours, for extension; 1 if n == 1 */
+};
+
+struct stage {
+    enum stage_kind kind;
+    char name[32]; /* unique in the study; the kind's name by default */
+    int line;      /* in the file, for messages */
+    struct axis flops;
+    struct axis lr;    /* hyper */
+    struct axis batch; /* hyper: tokens */
+    int64_t width;     /* hyper: fixed d_model; 0: the M_opt of Eq. 4 or `M` */
+    int sizes;         /* isoflop: models a budget */
+    double span;       /* isoflop: largest M / smallest M */
+    double centre;     /* isoflop: multiple of Eq. 4's M_opt at the centre */
+    enum hyper_source hyper; /* isoflop, verify */
+    double lr_fixed;
+    int64_t batch_fixed;
+    int extend; /* most times each budget's design may be extended */
+    int n_seed;
+    int64_t seed[STUDY_SEEDS];
+};
+
+struct study_set {
+    char name[32]; /* "valid", "ood": the name losses are stored under */
+    char path[STUDY_PATH];
+};
+
+struct study {
+    char name[STUDY_NAME];
+    char file[STUDY_PATH];  /* where it was read, for messages */
+    char train[STUDY_PATH]; /* packed shards; relative paths are taken from
+                               the directory of the study file */
+    int n_valid;            /* the first set is the one that laws are fitted */
+    struct study_set valid[STUDY_VALID];
+    struct shape_rule shape;
+    struct run_spec base; /* everything a stage does not vary */
+    double warmup;        /* fraction of the steps ... */
+    int64_t warmup_max;   /* ... but at most this many */
+    int64_t checkpoint_seconds;
+    int max_attempts;
+    int gang; /* processes a run; 0: by rule */
+    int n_stage;
+    struct stage stage[STUDY_STAGES];
+};
+
+/* Read and check the file.  Data files need not exist (check with
+ * study_check_data). */
+int study_read(struct study *s, const char *path, struct err *e);
+/* The resolved study, every default filled in, as YAML that study_read
+ * accepts and reads back to the same study. */
+void study_print(struct str *out, const struct study *s);
+
+#endif
