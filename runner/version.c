@@ -1,0 +1,30 @@
+/* version: see version.h.  The build passes LOGLOG_COMMIT (cmake/commit.cmake
+ * renews it at each build). */
+#include "runner/version.h"
+
+#include "commit.h"
+
+const char *version_commit(void)
+{
+    return LOGLOG_COMMIT;
+}
+
+const char *version_build(void)
+{
+    return "gcc-compatible " __VERSION__
+#ifdef LOGLOG_HAVE_MPI
+           ", mpi"
+#else
+           ", no mpi"
+#endif
+#ifdef __SANITIZE_ADDRESS__
+           ", asan"
+#endif
+        ;
+}
+
+void version_print(FILE *out)
+{
+    fprintf(out, "loglog %s (commit %s; %s)\n", VERSION_TEXT, LOGLOG_COMMIT,
+            version_build());
+}
