@@ -3,8 +3,19 @@
  * A packed set is a directory of shard files and a manifest (manifest.json:
  * tokenizer, vocab, documents, tokens, bytes, distinct tokens, sha256 of each
  * shard and of the whole).  Version 1 holds byte-level tokens (vocab 256, a
- * NUL byte marks the end of each document); the format is in shard.c.
- * Everything read from disk is checked before it is believed. */
+ * NUL byte marks the end of each document); the format is in shard_format.h.
+ * Everything read from disk is checked before it is believed: sizes, headers
+ * and the manifest when a set is opened, every byte by shard_verify.
+ *
+ * Bits per byte.  A document mark is a target like any other: its nats are
+ * summed, and it counts as one byte of the text, the NUL that ends the
+ * document in the NUL-separated file.  So info.bytes is the bytes of the
+ * original text plus one for each document, whatever the tokenizer, the same
+ * text under two tokenizers is divided by the same number, and a model that
+ * gives each of 256 bytes the same probability has exactly 8 bits a byte:
+ *
+ *     bpb = nats of the targets / (ln 2 * shard_bytes of the targets)
+ */
 #ifndef LOGLOG_TRAINER_SHARD_H
 #define LOGLOG_TRAINER_SHARD_H
 
@@ -15,27 +26,52 @@
 
 struct shard_set;
 
-/* Open a packed set (its directory).  *set is the caller's to close. */
+/* Open a packed set (its directory): a few system calls a shard, no reading
+ * of tokens.  *set is the caller's to close; it is read-only from then on and
+ * may be shared by threads.  -1 with ERR_USAGE when it is not a packed set or
+ * does not agree with its manifest. */
 int shard_open(struct shard_set **set, const char *path, struct err *e);
 void shard_close(struct shard_set *set);
 
 /* Facts from the manifest. */
 struct shard_info {
-    char sha256[65]; /* of the tokens, in order */
+    char sha256[65]; /* of the tokens, in order: of the text that
+                        `sha256sum shard-*.tok` prints in the set */
     int64_t vocab;
     int64_t tokens; /* document marks included */
     int64_t documents;
-    int64_t bytes;    /* of the original text: what bits per byte divides by */
+    int64_t bytes;    /* of the text, document marks included: what bits per
+                         byte divides by */
     int64_t distinct; /* different token values that occur */
     int64_t shards;
 };
 const struct shard_info *shard_info(const struct shard_set *set);
+/* "bytes", and the path it was opened by. */
+const char *shard_tokenizer(const struct shard_set *set);
+const char *shard_path(const struct shard_set *set);
 
-/* Copy tokens [from, from + n) into out.  BUG if out of range. */
+/* Read everything once: checksums, the document index, document marks, every
+ * token inside the vocabulary; with `sha` also the SHA-256 of each file.  To
+ * be called when a study starts, before compute is spent; a message names
+ * file and offset.  About 1 s a gigabyte (5 s with sha). */
+int shard_verify(const struct shard_set *set, int sha, struct err *e);
+
+/* Copy tokens [from, from + n) into out.  BUG if out of range, or if a token
+ * is outside the vocabulary (the file changed after shard_verify). */
 void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
                 int64_t n);
 
-/* Identity of training + validation sets: 16 hex digits for run_spec.data. */
+/* Bytes of the text that tokens [from, from + n) stand for. */
+int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n);
+
+/* Document k: its first token and its tokens, mark included.  BUG if out of
+ * range. */
+void shard_document(int64_t *from, int64_t *n, const struct shard_set *set,
+                    int64_t k);
+
+/* Identity of training + validation sets: 16 hex digits for run_spec.data.
+ * It depends on the tokens and the vocabulary of each set in order, not on
+ * where they lie.  Returns 0. */
 int shard_data_id(char id[SPEC_DATA_ID], const struct shard_set *train,
                   struct shard_set *const *valid, int n_valid);
 
