@@ -1,5 +1,5 @@
-/* flops: what a model costs, by formula.  SCIENCE: DeepSeek LLM (arXiv
- * 2401.02954) Eq. 2, section 3.1-3.2 and appendix A.2.
+/* flops: what a model costs, by formula: DeepSeek LLM (arXiv 2401.02954)
+ * Eq. 2, section 3.1-3.2 and appendix A.2.
  *
  *   6 N1 = 72 n_layer d^2                        non-embedding parameters
  *   6 N2 = 72 n_layer d^2 + 6 n_vocab d          complete
@@ -7,8 +7,11 @@
  *   flops = M D
  *
  * The 72 assumes 12 d^2 parameters a layer (MHA and an exact 8/3 SwiGLU), and
- * 12 n d l counts full attention.  The exact count beside it uses the real
- * shapes, includes the head and halves attention for causality. */
+ * 12 n d l counts full attention.  The exact count beside it is of matrix
+ * multiply-adds, two flops each and three times the forward pass, with the real
+ * widths (d_ff, grouped queries), the head, and causal attention: a sequence
+ * has l (l + 1) / 2 pairs of query and key, each d multiply-adds for the score
+ * and d for the value, so 6 n d (l + 1) flops a token. */
 #ifndef LOGLOG_SWEEP_FLOPS_H
 #define LOGLOG_SWEEP_FLOPS_H
 
@@ -28,7 +31,15 @@ void model_count(struct model_count *c, const struct model_spec *m);
 double run_flops(const struct run_spec *s);       /* M D on the achieved D */
 double run_flops_exact(const struct run_spec *s); /* exact D */
 
-/* Bytes a run needs on one CPU member of a gang of g. */
+/* A batch is split into this many equal parts whose gradients are computed
+ * apart and added as a binary tree, so that the sum does not depend on who
+ * computed them: the largest power of two up to RUN_LEAVES that divides the
+ * sequences of a batch.  A gang has at most so many members. */
+#define RUN_LEAVES 8
+int run_leaves(const struct run_spec *s);
+
+/* Bytes a run needs on one CPU member of a gang of g: parameters, two moments,
+ * gradients, packed weights, activations of one sequence, logits. */
 double run_bytes(const struct run_spec *s, int gang);
 
 /* Steps for a budget: D = flops / M rounded to whole steps, at least 1. */

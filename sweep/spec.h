@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A family is a shape rule, an operation list and an objective. */
@@ -86,12 +87,18 @@ void spec_print(struct str *out, const struct run_spec *s);
 /* Parse a canonical text (any subset of keys, over what *s holds).  Messages
  * carry the line. */
 int spec_parse(struct run_spec *s, const char *text, struct err *e);
-/* Set one key from text: "optim.lr", "3e-3".  Unknown keys are refused with
- * the nearest known one. */
+/* Set one key from text: "optim.lr", "3e-3"; lists are "[0.8, 0.9]" or
+ * "0.8,0.9", and schedule.factor follows schedule.at, which says how many
+ * stages there are.  Unknown keys are refused with the nearest known one;
+ * ranges are spec_check's. */
 int spec_set(struct run_spec *s, const char *key, const char *value,
              struct err *e);
 /* Is it possible at all?  Ranges, divisibility, everything > 0. */
 int spec_check(const struct run_spec *s, struct err *e);
+/* The range of one key alone, for messages at the place it was written. */
+int spec_check_key(const struct run_spec *s, const char *key, struct err *e);
+/* The i-th key of the table; NULL past the last. */
+const char *spec_key(size_t i);
 
 /* hash_id of the canonical text. */
 int64_t spec_id(const struct run_spec *s);

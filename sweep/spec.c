@@ -1,0 +1,507 @@
+/* spec: see spec.h.
+ *
+ * One table names every key, where its value lives, what it may be and between
+ * which bounds; printing, parsing, checking and "did you mean" walk it.  The
+ * order of the table is the order of the canonical text, and so part of every
+ * run's identity: append to it, never reorder it. */
+#include "sweep/spec.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum key_kind { KEY_INT, KEY_REAL, KEY_ENUM, KEY_STAGES, KEY_DATA };
+
+/* Bounds that are not allowed themselves. */
+enum { OPEN_LO = 1, OPEN_HI = 2 };
+
+struct key {
+    const char *name;
+    enum key_kind kind;
+    size_t offset;
+    double lo, hi;
+    int open;                 /* OPEN_LO | OPEN_HI */
+    const char *const *names; /* of an enum, in order, NULL at the end */
+};
+
+static const char *const family_names[] = {"deepseek-llm", NULL};
+static const char *const optimizer_names[] = {"adamw", NULL};
+static const char *const schedule_names[] = {
+    "multi-step", "cosine", "wsd-linear", "wsd-sqrt", "constant", NULL};
+static const char *const dtype_names[] = {"fp32", "bf16", NULL};
+
+/* Large enough for any model that was ever trained, small enough that no
+ * product of three sizes overflows 64 bits. */
+#define MAX_SIZE (1 << 20)
+#define MAX_COUNT 0x1p53 /* integers that a double holds exactly */
+#define MAX_REAL 1e30
+
+/* clang-format off */
+#define AT(field) offsetof(struct run_spec, field)
+static const struct key keys[] = {
+    {"model.family",      KEY_ENUM,   AT(model.family),     0, 0, 0, family_names},
+    {"model.vocab",       KEY_INT,    AT(model.vocab),      2, MAX_SIZE, 0, NULL},
+    {"model.seq_len",     KEY_INT,    AT(model.seq_len),    1, MAX_SIZE, 0, NULL},
+    {"model.d_model",     KEY_INT,    AT(model.d_model),    2, MAX_SIZE, 0, NULL},
+    {"model.n_layer",     KEY_INT,    AT(model.n_layer),    1, 4096, 0, NULL},
+    {"model.n_head",      KEY_INT,    AT(model.n_head),     1, MAX_SIZE, 0, NULL},
+    {"model.n_kv_head",   KEY_INT,    AT(model.n_kv_head),  1, MAX_SIZE, 0, NULL},
+    {"model.d_ff",        KEY_INT,    AT(model.d_ff),       1, 4 * MAX_SIZE, 0, NULL},
+    {"model.rope_theta",  KEY_REAL,   AT(model.rope_theta), 1, MAX_REAL, OPEN_LO, NULL},
+    {"model.norm_eps",    KEY_REAL,   AT(model.norm_eps),   0, 1, OPEN_LO, NULL},
+    {"model.init_std",    KEY_REAL,   AT(model.init_std),   0, 10, OPEN_LO, NULL},
+    {"model.init_depth",  KEY_INT,    AT(model.init_depth), 0, 1, 0, NULL},
+    {"optim.name",        KEY_ENUM,   AT(optim.name),       0, 0, 0, optimizer_names},
+    {"optim.lr",          KEY_REAL,   AT(optim.lr),         0, 1e3, OPEN_LO, NULL},
+    {"optim.beta1",       KEY_REAL,   AT(optim.beta1),      0, 1, OPEN_HI, NULL},
+    {"optim.beta2",       KEY_REAL,   AT(optim.beta2),      0, 1, OPEN_HI, NULL},
+    {"optim.eps",         KEY_REAL,   AT(optim.eps),        0, 1, OPEN_LO, NULL},
+    {"optim.weight_decay", KEY_REAL,  AT(optim.weight_decay), 0, 1e3, 0, NULL},
+    {"optim.clip",        KEY_REAL,   AT(optim.clip),       0, MAX_REAL, 0, NULL},
+    {"schedule.name",     KEY_ENUM,   AT(schedule.name),    0, 0, 0, schedule_names},
+    {"schedule.warmup_steps", KEY_INT, AT(schedule.warmup_steps), 0, MAX_COUNT, 0, NULL},
+    {"schedule.at",       KEY_STAGES, AT(schedule.at),      0, 1, OPEN_LO | OPEN_HI, NULL},
+    {"schedule.factor",   KEY_STAGES, AT(schedule.factor),  0, 1e3, OPEN_LO, NULL},
+    {"schedule.decay",    KEY_REAL,   AT(schedule.decay),   0, 1, 0, NULL},
+    {"schedule.floor",    KEY_REAL,   AT(schedule.floor),   0, 1, 0, NULL},
+    {"data",              KEY_DATA,   AT(data),             0, 0, 0, NULL},
+    {"dtype",             KEY_ENUM,   AT(dtype),            0, 0, 0, dtype_names},
+    {"batch_tokens",      KEY_INT,    AT(batch_tokens),     1, MAX_COUNT, 0, NULL},
+    {"steps",             KEY_INT,    AT(steps),            1, MAX_COUNT, 0, NULL},
+    {"seed",              KEY_INT,    AT(seed),             0, MAX_COUNT, 0, NULL},
+    {"eval_every",        KEY_INT,    AT(eval_every),       0, MAX_COUNT, 0, NULL},
+    {"eval_tokens",       KEY_INT,    AT(eval_tokens),      0, MAX_COUNT, 0, NULL},
+};
+#undef AT
+/* clang-format on */
+
+const char *spec_key(size_t i)
+{
+    return i < ARRAY_LEN(keys) ? keys[i].name : NULL;
+}
+
+static const void *field(const struct run_spec *s, const struct key *k)
+{
+    return (const char *)s + k->offset;
+}
+
+static void *field_of(struct run_spec *s, const struct key *k)
+{
+    return (char *)s + k->offset;
+}
+
+static const struct key *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (!strcmp(keys[i].name, name))
+            return &keys[i];
+    return NULL;
+}
+
+void spec_defaults(struct run_spec *s)
+{
+    *s = (struct run_spec){
+        .model = {.family = FAMILY_DEEPSEEK_LLM,
+                  .vocab = 256,
+                  .seq_len = 128,
+                  .rope_theta = 1e4,
+                  .norm_eps = 1e-6,
+                  .init_std = 0.006},
+        .optim = {.name = OPT_ADAMW,
+                  .beta1 = 0.9,
+                  .beta2 = 0.95,
+                  .eps = 1e-8,
+                  .weight_decay = 0.1,
+                  .clip = 1.0},
+        .schedule = {.name = SCHED_MULTI_STEP,
+                     .n_stage = 2,
+                     .at = {0.8, 0.9},
+                     .factor = {0.316, 0.1},
+                     .decay = 0.2,
+                     .floor = 0.1},
+        .dtype = DTYPE_FP32,
+        .seed = 1,
+    };
+}
+
+int64_t spec_tokens(const struct run_spec *s)
+{
+    return s->steps * s->batch_tokens;
+}
+
+/* --- printing --- */
+
+static const char *enum_name(const struct key *k, int64_t value)
+{
+    for (int64_t i = 0; k->names[i]; i++)
+        if (i == value)
+            return k->names[i];
+    return "?";
+}
+
+static void print_value(struct str *out, const struct run_spec *s,
+                        const struct key *k)
+{
+    char buf[STR_DOUBLE];
+    const void *p = field(s, k);
+
+    switch (k->kind) {
+    case KEY_INT:
+        str_addf(out, "%lld", (long long)*(const int64_t *)p);
+        break;
+    case KEY_REAL:
+        str_add(out, str_double(buf, *(const double *)p));
+        break;
+    case KEY_ENUM:
+        str_add(out, enum_name(k, *(const int64_t *)p));
+        break;
+    case KEY_DATA:
+        str_add(out, *(const char *)p ? p : "none");
+        break;
+    case KEY_STAGES:
+        str_add(out, "[");
+        for (int64_t i = 0; i < s->schedule.n_stage && i < SPEC_STAGES; i++)
+            str_addf(out, "%s%s", i ? ", " : "",
+                     str_double(buf, ((const double *)p)[i]));
+        str_add(out, "]");
+        break;
+    }
+}
+
+void spec_print(struct str *out, const struct run_spec *s)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        str_addf(out, "%s = ", keys[i].name);
+        print_value(out, s, &keys[i]);
+        str_add(out, "\n");
+    }
+}
+
+int64_t spec_id(const struct run_spec *s)
+{
+    struct str text;
+    int64_t id;
+
+    str_init(&text);
+    spec_print(&text, s);
+    id = hash_id(text.text);
+    str_release(&text);
+    return id;
+}
+
+/* --- setting --- */
+
+static int set_enum(int64_t *slot, const struct key *k, const char *value,
+                    struct err *e)
+{
+    const char *near;
+    struct str list;
+    size_t n = 0;
+    int rc;
+
+    for (; k->names[n]; n++)
+        if (!strcmp(k->names[n], value)) {
+            *slot = (int64_t)n;
+            return 0;
+        }
+    near = str_nearest(value, k->names, n);
+    str_init(&list);
+    for (size_t i = 0; i < n; i++)
+        str_addf(&list, "%s%s", i ? ", " : "", k->names[i]);
+    if (near)
+        rc = err_set(e, ERR_USAGE, "%s: '%s' is none of %s; did you mean '%s'?",
+                     k->name, value, list.text, near);
+    else
+        rc = err_set(e, ERR_USAGE, "%s: '%s' is none of %s", k->name, value,
+                     list.text);
+    str_release(&list);
+    return rc;
+}
+
+/* "[0.8, 0.9]" or "0.8,0.9": at most SPEC_STAGES numbers. */
+static int parse_reals(double *v, int64_t *n, const struct key *k,
+                       const char *value, struct err *e)
+{
+    char *copy = xstrdup(value), *p = copy, *save = NULL;
+    size_t len = strlen(copy);
+    int rc = 0;
+
+    *n = 0;
+    if (len >= 2 && p[0] == '[' && p[len - 1] == ']') {
+        p[len - 1] = '\0';
+        p++;
+    }
+    for (char *item = strtok_r(p, ", ", &save); item && !rc;
+         item = strtok_r(NULL, ", ", &save)) {
+        if (*n == SPEC_STAGES)
+            rc = err_set(e, ERR_USAGE, "%s: at most %d values expected",
+                         k->name, SPEC_STAGES);
+        else if (str_to_double(item, &v[*n]))
+            rc = err_set(e, ERR_USAGE, "%s: '%s' is not a list of numbers",
+                         k->name, value);
+        else
+            (*n)++;
+    }
+    free(copy);
+    return rc;
+}
+
+static int set_stages(struct run_spec *s, const struct key *k,
+                      const char *value, struct err *e)
+{
+    double v[SPEC_STAGES] = {0};
+    int64_t n;
+
+    if (parse_reals(v, &n, k, value, e))
+        return -1;
+    /* `at` says how many stages there are; `factor` follows it. */
+    if (k->offset == offsetof(struct run_spec, schedule.at)) {
+        s->schedule.n_stage = n;
+        for (int64_t i = n; i < SPEC_STAGES; i++)
+            s->schedule.factor[i] = 0;
+    } else if (n != s->schedule.n_stage) {
+        return err_set(e, ERR_USAGE,
+                       "%s: %lld values, but schedule.at has %lld", k->name,
+                       (long long)n, (long long)s->schedule.n_stage);
+    }
+    memcpy(field_of(s, k), v, sizeof v);
+    return 0;
+}
+
+static int set_data(char *slot, const struct key *k, const char *value,
+                    struct err *e)
+{
+    if (!strcmp(value, "none")) {
+        memset(slot, 0, SPEC_DATA_ID);
+        return 0;
+    }
+    if (strlen(value) != SPEC_DATA_ID - 1 ||
+        strspn(value, "0123456789abcdef") != SPEC_DATA_ID - 1)
+        return err_set(e, ERR_USAGE,
+                       "%s: '%s': 16 hexadecimal digits or 'none' expected",
+                       k->name, value);
+    memcpy(slot, value, SPEC_DATA_ID);
+    return 0;
+}
+
+static int unknown_key(const char *key, struct err *e)
+{
+    const char *names[ARRAY_LEN(keys)], *near;
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        names[i] = keys[i].name;
+    near = str_nearest(key, names, ARRAY_LEN(keys));
+    if (near)
+        return err_set(e, ERR_USAGE, "unknown key '%s'; did you mean '%s'?",
+                       key, near);
+    return err_set(e, ERR_USAGE, "unknown key '%s'", key);
+}
+
+int spec_set(struct run_spec *s, const char *key, const char *value,
+             struct err *e)
+{
+    const struct key *k = find(key);
+    int64_t i;
+    double v;
+
+    if (!k)
+        return unknown_key(key, e);
+    switch (k->kind) {
+    case KEY_INT:
+        if (str_to_i64(value, &i))
+            return err_set(e, ERR_USAGE, "%s: '%s': an integer expected", key,
+                           value);
+        *(int64_t *)field_of(s, k) = i;
+        return 0;
+    case KEY_REAL:
+        if (str_to_double(value, &v))
+            return err_set(e, ERR_USAGE, "%s: '%s': a number expected", key,
+                           value);
+        *(double *)field_of(s, k) = v;
+        return 0;
+    case KEY_ENUM:
+        return set_enum(field_of(s, k), k, value, e);
+    case KEY_STAGES:
+        return set_stages(s, k, value, e);
+    case KEY_DATA:
+        return set_data(field_of(s, k), k, value, e);
+    }
+    return 0;
+}
+
+/* Cut blanks at both ends, in place. */
+static char *trim(char *s)
+{
+    size_t n;
+
+    s += strspn(s, " \t\r");
+    n = strlen(s);
+    while (n && strchr(" \t\r", s[n - 1]))
+        s[--n] = '\0';
+    return s;
+}
+
+int spec_parse(struct run_spec *s, const char *text, struct err *e)
+{
+    struct run_spec was = *s;
+    char *copy = xstrdup(text), *next = copy;
+    int rc = 0;
+
+    for (int line = 1; next && !rc; line++) {
+        char *at = next, *eq;
+        next = strchr(at, '\n');
+        if (next)
+            *next++ = '\0';
+        at = trim(at);
+        if (!*at || *at == '#')
+            continue;
+        eq = strchr(at, '=');
+        if (!eq) {
+            rc = err_set(e, ERR_USAGE, "line %d: 'key = value' expected", line);
+            break;
+        }
+        *eq = '\0';
+        rc = spec_set(s, trim(at), trim(eq + 1), e);
+        if (rc)
+            err_prefix(e, "line %d: ", line);
+    }
+    free(copy);
+    if (rc)
+        *s = was;
+    return rc;
+}
+
+/* --- checking --- */
+
+static int check_range(const struct key *k, double v, struct err *e)
+{
+    char a[STR_DOUBLE], b[STR_DOUBLE];
+
+    if (k->open & OPEN_LO ? !(v > k->lo) : !(v >= k->lo))
+        return err_set(
+            e, ERR_USAGE, "%s: %s: %s %s expected", k->name, str_double(a, v),
+            k->open & OPEN_LO ? "more than" : "at least", str_double(b, k->lo));
+    if (k->open & OPEN_HI ? !(v < k->hi) : !(v <= k->hi))
+        return err_set(
+            e, ERR_USAGE, "%s: %s: %s %s expected", k->name, str_double(a, v),
+            k->open & OPEN_HI ? "less than" : "at most", str_double(b, k->hi));
+    return 0;
+}
+
+static int check_key(const struct run_spec *s, const struct key *k,
+                     struct err *e)
+{
+    const void *p = field(s, k);
+    int64_t n = 0;
+
+    switch (k->kind) {
+    case KEY_INT:
+        return check_range(k, (double)*(const int64_t *)p, e);
+    case KEY_REAL:
+        return check_range(k, *(const double *)p, e);
+    case KEY_ENUM:
+        while (k->names[n])
+            n++;
+        if (*(const int64_t *)p < 0 || *(const int64_t *)p >= n)
+            return err_set(e, ERR_USAGE, "%s: no such value", k->name);
+        return 0;
+    case KEY_STAGES:
+        if (s->schedule.n_stage < 0 || s->schedule.n_stage > SPEC_STAGES)
+            return err_set(e, ERR_USAGE, "%s: at most %d values expected",
+                           k->name, SPEC_STAGES);
+        for (int64_t i = 0; i < s->schedule.n_stage; i++)
+            if (check_range(k, ((const double *)p)[i], e))
+                return -1;
+        return 0;
+    case KEY_DATA:
+        return 0;
+    }
+    return 0;
+}
+
+int spec_check_key(const struct run_spec *s, const char *key, struct err *e)
+{
+    const struct key *k = find(key);
+
+    return k ? check_key(s, k, e) : unknown_key(key, e);
+}
+
+static int check_model(const struct model_spec *m, struct err *e)
+{
+    if (m->d_model % m->n_head)
+        return err_set(e, ERR_USAGE,
+                       "model.n_head: %lld does not divide d_model %lld",
+                       (long long)m->n_head, (long long)m->d_model);
+    if (m->d_model / m->n_head % 2)
+        return err_set(e, ERR_USAGE,
+                       "model.n_head: a head has %lld channels; rotary "
+                       "embeddings need an even number",
+                       (long long)(m->d_model / m->n_head));
+    if (m->n_head % m->n_kv_head)
+        return err_set(e, ERR_USAGE,
+                       "model.n_kv_head: %lld does not divide n_head %lld",
+                       (long long)m->n_kv_head, (long long)m->n_head);
+    return 0;
+}
+
+static int check_schedule(const struct schedule_spec *c, int64_t steps,
+                          struct err *e)
+{
+    if (c->warmup_steps > steps)
+        return err_set(e, ERR_USAGE,
+                       "schedule.warmup_steps: %lld is more than the %lld "
+                       "steps of the run",
+                       (long long)c->warmup_steps, (long long)steps);
+    for (int64_t i = 1; i < c->n_stage; i++)
+        if (!(c->at[i] > c->at[i - 1]))
+            return err_set(e, ERR_USAGE,
+                           "schedule.at: increasing fractions expected");
+    if ((c->name == SCHED_WSD_LINEAR || c->name == SCHED_WSD_SQRT) &&
+        !(c->decay > 0))
+        return err_set(e, ERR_USAGE,
+                       "schedule.decay: more than 0 expected for %s",
+                       schedule_name(c->name));
+    return 0;
+}
+
+int spec_check(const struct run_spec *s, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (check_key(s, &keys[i], e))
+            return -1;
+    if (check_model(&s->model, e) || check_schedule(&s->schedule, s->steps, e))
+        return -1;
+    if (s->batch_tokens % s->model.seq_len)
+        return err_set(e, ERR_USAGE,
+                       "batch_tokens: %lld is not a multiple of seq_len %lld",
+                       (long long)s->batch_tokens, (long long)s->model.seq_len);
+    if ((double)s->steps * (double)s->batch_tokens > MAX_COUNT)
+        return err_set(e, ERR_USAGE, "steps: more than 2^53 tokens");
+    return 0;
+}
+
+/* --- names --- */
+
+static const char *name_of(const char *key, int64_t value)
+{
+    return enum_name(find(key), value);
+}
+
+const char *schedule_name(int64_t kind)
+{
+    return name_of("schedule.name", kind);
+}
+
+const char *dtype_name(int64_t dtype)
+{
+    return name_of("dtype", dtype);
+}
+
+const char *family_name(int64_t family)
+{
+    return name_of("model.family", family);
+}
