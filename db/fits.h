@@ -32,8 +32,10 @@ struct db_prediction {
     char made[32];                     /* UTC, ISO 8601 */
     char *json;                        /* the caller's to free when read */
 };
-/* Register; returns the stored one unchanged if this study has one for the
- * same stage and flops already (a prediction is made once). */
+/* Register: sets id, sha256 and made.  If this study has one for the same stage
+ * and choice.flops already, that one stays (a prediction is made once) and *p
+ * becomes it; p->json, which must come from malloc, is then freed and
+ * replaced. */
 int db_prediction_put(struct store *db, int64_t study, int stage,
                       struct db_prediction *p, struct err *e);
 /* All of a study, by flops; free each json and the array. */

@@ -16,7 +16,8 @@
 
 /* The study by name: insert it with its resolved text, or find it.  A study
  * whose resolved text differs from the stored one is refused, naming the first
- * line that differs, unless `replace`. */
+ * line that differs, unless `replace`: then the text is replaced and its stages
+ * and their plans are forgotten, while runs stay, found again by their ids. */
 int db_study_put(int64_t *study, struct store *db, const char *name,
                  const char *resolved, int replace, struct err *e);
 /* The only study, or the one of this name (name may be NULL). */
@@ -26,7 +27,8 @@ int db_study_find(int64_t *study, struct store *db, const char *name,
 int db_study_text(char **resolved, struct store *db, int64_t study,
                   struct err *e);
 
-/* Insert the planned runs of a stage; those that are there stay as they are. */
+/* Insert the planned runs of a stage; those that are there stay as they are.
+ * All run[].stage are the same stage, whose row is made if need be. */
 int db_plan_put(struct store *db, int64_t study, const char *stage_name,
                 const struct planned *run, size_t n, struct err *e);
 
@@ -64,6 +66,9 @@ int db_attempt_begin(int64_t *attempt, struct store *db,
 struct db_outcome {
     enum run_state state; /* what the run becomes: RUN_PENDING to try again */
     const char *reason;   /* one line; NULL when done */
+    int preempted;        /* with RUN_PENDING: 1 when stopped from outside (a
+                             signal, the time limit); 0 when the attempt ended
+                             badly and counts in db_run.failures */
     int64_t steps, tokens;
     double loss, bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds;
 };
