@@ -206,8 +206,10 @@ static int read_draws(size_t **draw, size_t *resamples, size_t *per,
     rc = 0;
 out:
     free(text);
-    if (rc)
+    if (rc) {
         free(*draw);
+        *draw = NULL;
+    }
     return rc;
 }
 
