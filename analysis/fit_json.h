@@ -38,6 +38,7 @@ struct fit_result {
     char refused[512];    /* "" when not refused */
     char input[HASH_HEX]; /* points_hash of the points used */
     int exploratory;      /* the holdout was opened before this fit */
+    char version[64];     /* of the program, "" if not said */
     json_t *options;      /* object: what was asked for */
     json_t *diagnostics;  /* object: anything a law has to say */
 };
