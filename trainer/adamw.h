@@ -20,8 +20,8 @@ void grad_block_norms(double *sum, const float *grad, size_t n, size_t b0,
 /* Update floats [from, to) at step t (1-based): grad is multiplied by
  * grad_scale (clipping) first; lr is this step's rate. */
 void adamw_update(float *params, float *m, float *v, const float *grad,
-                  const struct param_table *table,
-                  const struct optim_spec *o, double lr, double grad_scale,
-                  int64_t t, size_t from, size_t to);
+                  const struct param_table *table, const struct optim_spec *o,
+                  double lr, double grad_scale, int64_t t, size_t from,
+                  size_t to);
 
 #endif

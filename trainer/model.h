@@ -22,9 +22,14 @@
 
 struct model;
 
+struct backend;
+
 /* Allocate for this shape and dtype; parameters are zero.  -1 with ERR_ENV
  * and the bytes asked for when it does not fit. */
 int model_create(struct model **m, const struct run_spec *spec, struct err *e);
+/* The same on a given backend (backend.h), for tests and bench. */
+int model_create_on(struct model **m, const struct run_spec *spec,
+                    const struct backend *b, struct err *e);
 void model_destroy(struct model *m);
 
 /* The flat parameter block, model_size(m) floats, fp32 master weights.  After
@@ -47,5 +52,25 @@ void model_grad(struct model *m, float *grad, double *nats,
 /* The loss alone: nats[r] is the sum over the T targets of row r. */
 void model_eval(struct model *m, double *nats, const int32_t *tokens,
                 int64_t rows);
+
+/* Where the time of a model goes, by kind of operation. */
+enum model_op {
+    OP_LINEAR,
+    OP_LINEAR_DX,
+    OP_LINEAR_DW,
+    OP_ATTENTION,
+    OP_ATTENTION_BWD,
+    OP_NORM,
+    OP_SWIGLU,
+    OP_XENT,
+    OP_EMBED,
+    OP_PACK,
+    OP_KINDS
+};
+extern const char *const model_op_name[OP_KINDS];
+/* From now on add seconds to seconds[OP_KINDS], which the caller owns; NULL
+ * stops it. */
+void model_profile(struct model *m, double *seconds);
+const struct backend *model_backend(const struct model *m);
 
 #endif

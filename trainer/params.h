@@ -10,12 +10,12 @@
 enum param_kind { PARAM_MATRIX, PARAM_EMBEDDING, PARAM_NORM };
 
 struct param {
-    char name[24];       /* "layer3.wqkv" */
+    char name[24]; /* "layer3.wqkv" */
     enum param_kind kind;
-    size_t offset;       /* floats from the start of the flat block */
-    int64_t rows, cols;  /* as stored: y[rows] = W[rows, cols] x[cols] */
-    float init_std;      /* 0 for norms, which start at 1 */
-    int decay;           /* weight decay applies: matrices */
+    size_t offset;      /* floats from the start of the flat block */
+    int64_t rows, cols; /* as stored: y[rows] = W[rows, cols] x[cols] */
+    float init_std;     /* 0 for norms, which start at 1 */
+    int decay;          /* weight decay applies: matrices */
 };
 
 struct param_table {
