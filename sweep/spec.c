@@ -4,7 +4,7 @@
  * which bounds; printing, parsing, checking and "did you mean" walk it.  The
  * order of the table is the order of the canonical text, and so part of every
  * run's identity: append to it, never reorder it. */
-#include "sweep/spec.h"
+#include "sweep/spec_keys.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
@@ -13,20 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum key_kind { KEY_INT, KEY_REAL, KEY_ENUM, KEY_STAGES, KEY_DATA };
-
-/* Bounds that are not allowed themselves. */
-enum { OPEN_LO = 1, OPEN_HI = 2 };
-
-struct key {
-    const char *name;
-    enum key_kind kind;
-    size_t offset;
-    double lo, hi;
-    int open;                 /* OPEN_LO | OPEN_HI */
-    const char *const *names; /* of an enum, in order, NULL at the end */
-};
 
 static const char *const family_names[] = {"deepseek-llm", NULL};
 static const char *const optimizer_names[] = {"adamw", NULL};
@@ -42,7 +28,7 @@ static const char *const dtype_names[] = {"fp32", "bf16", NULL};
 
 /* clang-format off */
 #define AT(field) offsetof(struct run_spec, field)
-static const struct key keys[] = {
+const struct key spec_keys[SPEC_KEYS] = {
     {"model.family",      KEY_ENUM,   AT(model.family),     0, 0, 0, family_names},
     {"model.vocab",       KEY_INT,    AT(model.vocab),      2, MAX_SIZE, 0, NULL},
     {"model.seq_len",     KEY_INT,    AT(model.seq_len),    1, MAX_SIZE, 0, NULL},
@@ -81,10 +67,10 @@ static const struct key keys[] = {
 
 const char *spec_key(size_t i)
 {
-    return i < ARRAY_LEN(keys) ? keys[i].name : NULL;
+    return i < SPEC_KEYS ? spec_keys[i].name : NULL;
 }
 
-static const void *field(const struct run_spec *s, const struct key *k)
+const void *spec_field(const struct run_spec *s, const struct key *k)
 {
     return (const char *)s + k->offset;
 }
@@ -94,11 +80,11 @@ static void *field_of(struct run_spec *s, const struct key *k)
     return (char *)s + k->offset;
 }
 
-static const struct key *find(const char *name)
+const struct key *spec_find(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (!strcmp(keys[i].name, name))
-            return &keys[i];
+    for (size_t i = 0; i < SPEC_KEYS; i++)
+        if (!strcmp(spec_keys[i].name, name))
+            return &spec_keys[i];
     return NULL;
 }
 
@@ -147,7 +133,7 @@ static void print_value(struct str *out, const struct run_spec *s,
                         const struct key *k)
 {
     char buf[STR_DOUBLE];
-    const void *p = field(s, k);
+    const void *p = spec_field(s, k);
 
     switch (k->kind) {
     case KEY_INT:
@@ -174,11 +160,19 @@ static void print_value(struct str *out, const struct run_spec *s,
 
 void spec_print(struct str *out, const struct run_spec *s)
 {
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        str_addf(out, "%s = ", keys[i].name);
-        print_value(out, s, &keys[i]);
+    for (size_t i = 0; i < SPEC_KEYS; i++) {
+        str_addf(out, "%s = ", spec_keys[i].name);
+        print_value(out, s, &spec_keys[i]);
         str_add(out, "\n");
     }
+}
+
+void spec_get(struct str *out, const struct run_spec *s, const char *key)
+{
+    const struct key *k = spec_find(key);
+
+    BUG_ON(!k);
+    print_value(out, s, k);
 }
 
 int64_t spec_id(const struct run_spec *s)
@@ -288,13 +282,13 @@ static int set_data(char *slot, const struct key *k, const char *value,
     return 0;
 }
 
-static int unknown_key(const char *key, struct err *e)
+int spec_unknown(const char *key, struct err *e)
 {
-    const char *names[ARRAY_LEN(keys)], *near;
+    const char *names[SPEC_KEYS], *near;
 
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        names[i] = keys[i].name;
-    near = str_nearest(key, names, ARRAY_LEN(keys));
+    for (size_t i = 0; i < SPEC_KEYS; i++)
+        names[i] = spec_keys[i].name;
+    near = str_nearest(key, names, SPEC_KEYS);
     if (near)
         return err_set(e, ERR_USAGE, "unknown key '%s'; did you mean '%s'?",
                        key, near);
@@ -304,12 +298,12 @@ static int unknown_key(const char *key, struct err *e)
 int spec_set(struct run_spec *s, const char *key, const char *value,
              struct err *e)
 {
-    const struct key *k = find(key);
+    const struct key *k = spec_find(key);
     int64_t i;
     double v;
 
     if (!k)
-        return unknown_key(key, e);
+        return spec_unknown(key, e);
     switch (k->kind) {
     case KEY_INT:
         if (str_to_i64(value, &i))
@@ -375,120 +369,11 @@ int spec_parse(struct run_spec *s, const char *text, struct err *e)
     return rc;
 }
 
-/* --- checking --- */
-
-static int check_range(const struct key *k, double v, struct err *e)
-{
-    char a[STR_DOUBLE], b[STR_DOUBLE];
-
-    if (k->open & OPEN_LO ? !(v > k->lo) : !(v >= k->lo))
-        return err_set(
-            e, ERR_USAGE, "%s: %s: %s %s expected", k->name, str_double(a, v),
-            k->open & OPEN_LO ? "more than" : "at least", str_double(b, k->lo));
-    if (k->open & OPEN_HI ? !(v < k->hi) : !(v <= k->hi))
-        return err_set(
-            e, ERR_USAGE, "%s: %s: %s %s expected", k->name, str_double(a, v),
-            k->open & OPEN_HI ? "less than" : "at most", str_double(b, k->hi));
-    return 0;
-}
-
-static int check_key(const struct run_spec *s, const struct key *k,
-                     struct err *e)
-{
-    const void *p = field(s, k);
-    int64_t n = 0;
-
-    switch (k->kind) {
-    case KEY_INT:
-        return check_range(k, (double)*(const int64_t *)p, e);
-    case KEY_REAL:
-        return check_range(k, *(const double *)p, e);
-    case KEY_ENUM:
-        while (k->names[n])
-            n++;
-        if (*(const int64_t *)p < 0 || *(const int64_t *)p >= n)
-            return err_set(e, ERR_USAGE, "%s: no such value", k->name);
-        return 0;
-    case KEY_STAGES:
-        if (s->schedule.n_stage < 0 || s->schedule.n_stage > SPEC_STAGES)
-            return err_set(e, ERR_USAGE, "%s: at most %d values expected",
-                           k->name, SPEC_STAGES);
-        for (int64_t i = 0; i < s->schedule.n_stage; i++)
-            if (check_range(k, ((const double *)p)[i], e))
-                return -1;
-        return 0;
-    case KEY_DATA:
-        return 0;
-    }
-    return 0;
-}
-
-int spec_check_key(const struct run_spec *s, const char *key, struct err *e)
-{
-    const struct key *k = find(key);
-
-    return k ? check_key(s, k, e) : unknown_key(key, e);
-}
-
-static int check_model(const struct model_spec *m, struct err *e)
-{
-    if (m->d_model % m->n_head)
-        return err_set(e, ERR_USAGE,
-                       "model.n_head: %lld does not divide d_model %lld",
-                       (long long)m->n_head, (long long)m->d_model);
-    if (m->d_model / m->n_head % 2)
-        return err_set(e, ERR_USAGE,
-                       "model.n_head: a head has %lld channels; rotary "
-                       "embeddings need an even number",
-                       (long long)(m->d_model / m->n_head));
-    if (m->n_head % m->n_kv_head)
-        return err_set(e, ERR_USAGE,
-                       "model.n_kv_head: %lld does not divide n_head %lld",
-                       (long long)m->n_kv_head, (long long)m->n_head);
-    return 0;
-}
-
-static int check_schedule(const struct schedule_spec *c, int64_t steps,
-                          struct err *e)
-{
-    if (c->warmup_steps > steps)
-        return err_set(e, ERR_USAGE,
-                       "schedule.warmup_steps: %lld is more than the %lld "
-                       "steps of the run",
-                       (long long)c->warmup_steps, (long long)steps);
-    for (int64_t i = 1; i < c->n_stage; i++)
-        if (!(c->at[i] > c->at[i - 1]))
-            return err_set(e, ERR_USAGE,
-                           "schedule.at: increasing fractions expected");
-    if ((c->name == SCHED_WSD_LINEAR || c->name == SCHED_WSD_SQRT) &&
-        !(c->decay > 0))
-        return err_set(e, ERR_USAGE,
-                       "schedule.decay: more than 0 expected for %s",
-                       schedule_name(c->name));
-    return 0;
-}
-
-int spec_check(const struct run_spec *s, struct err *e)
-{
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (check_key(s, &keys[i], e))
-            return -1;
-    if (check_model(&s->model, e) || check_schedule(&s->schedule, s->steps, e))
-        return -1;
-    if (s->batch_tokens % s->model.seq_len)
-        return err_set(e, ERR_USAGE,
-                       "batch_tokens: %lld is not a multiple of seq_len %lld",
-                       (long long)s->batch_tokens, (long long)s->model.seq_len);
-    if ((double)s->steps * (double)s->batch_tokens > MAX_COUNT)
-        return err_set(e, ERR_USAGE, "steps: more than 2^53 tokens");
-    return 0;
-}
-
 /* --- names --- */
 
 static const char *name_of(const char *key, int64_t value)
 {
-    return enum_name(find(key), value);
+    return enum_name(spec_find(key), value);
 }
 
 const char *schedule_name(int64_t kind)

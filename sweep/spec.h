@@ -99,6 +99,8 @@ int spec_check(const struct run_spec *s, struct err *e);
 int spec_check_key(const struct run_spec *s, const char *key, struct err *e);
 /* The i-th key of the table; NULL past the last. */
 const char *spec_key(size_t i);
+/* The canonical text of one key's value, appended to *out. */
+void spec_get(struct str *out, const struct run_spec *s, const char *key);
 
 /* hash_id of the canonical text. */
 int64_t spec_id(const struct run_spec *s);

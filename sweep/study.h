@@ -11,13 +11,17 @@
 #include "sweep/shape.h"
 #include "sweep/spec.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 #define STUDY_NAME 64
 #define STUDY_PATH 1024
 #define STUDY_FLOPS 32 /* most budgets of one stage */
 #define STUDY_SEEDS 16
 #define STUDY_STAGES 16
-#define STUDY_VALID 4 /* most validation sets */
-#define STUDY_GRID 64 /* most values on one axis */
+#define STUDY_VALID 4  /* most validation sets */
+#define STUDY_GRID 64  /* most values on one axis */
+#define STUDY_EXTEND 3 /* extensions of a budget with `extend: true` */
 
 enum stage_kind {
     STAGE_HYPER,   /* batch x lr grid at each budget */
@@ -32,7 +36,8 @@ enum hyper_source {
     HYPER_FIXED     /* lr and batch given in the stage */
 };
 
-/* from, from*ratio, ... up to and including to (within rounding). */
+/* Increasing positive values: a number, a list, or from, from*ratio, ... up to
+ * and including to (within rounding); see axis.h. */
 struct axis {
     int n;
     double value[STUDY_GRID];
@@ -46,11 +51,15 @@ struct stage {
     struct axis flops;
     struct axis lr;    /* hyper */
     struct axis batch; /* hyper: tokens */
-    int64_t width;     /* hyper: fixed d_model; 0: the M_opt of Eq. 4 or `M` */
+    struct axis M;     /* hyper: of the model of every budget, or one for each;
+                          isoflop: of the models of every budget; n = 0: by
+                          centre, sizes and span */
+    int64_t width;     /* hyper: d_model of the model of every budget; 0: by M
+                          or centre */
     int sizes;         /* isoflop: models a budget */
     double span;       /* isoflop: largest M / smallest M */
-    double centre;     /* isoflop: multiple of Eq. 4's M_opt at the centre */
-    enum hyper_source hyper; /* isoflop, verify */
+    double centre;     /* hyper, isoflop: multiple of Eq. 4's M_opt */
+    enum hyper_source hyper; /* isoflop, predict, verify */
     double lr_fixed;
     int64_t batch_fixed;
     int extend; /* most times each budget's design may be extended */
@@ -61,14 +70,17 @@ struct stage {
 struct study_set {
     char name[32]; /* "valid", "ood": the name losses are stored under */
     char path[STUDY_PATH];
+    int line;
 };
 
 struct study {
     char name[STUDY_NAME];
     char file[STUDY_PATH];  /* where it was read, for messages */
-    char train[STUDY_PATH]; /* packed shards; relative paths are taken from
-                               the directory of the study file */
-    int n_valid;            /* the first set is the one that laws are fitted */
+    char train[STUDY_PATH]; /* packed shards; a relative path in the file is
+                               taken from the directory of the file, here it
+                               stands resolved */
+    int train_line;
+    int n_valid; /* laws are fitted to the losses on the first set */
     struct study_set valid[STUDY_VALID];
     struct shape_rule shape;
     struct run_spec base; /* everything a stage does not vary */
@@ -84,8 +96,17 @@ struct study {
 /* Read and check the file.  Data files need not exist (check with
  * study_check_data). */
 int study_read(struct study *s, const char *path, struct err *e);
-/* The resolved study, every default filled in, as YAML that study_read
- * accepts and reads back to the same study. */
+/* The same from a text; `name` stands for the path, in messages and as the
+ * place that relative paths are taken from. */
+int study_parse(struct study *s, const char *name, const char *text, size_t len,
+                struct err *e);
+/* Do the data files exist? */
+int study_check_data(const struct study *s, struct err *e);
+/* The resolved study, every default filled in, as YAML that study_parse with
+ * the same name reads back to the same study (but for line numbers).  It does
+ * not depend on where the study file lies. */
 void study_print(struct str *out, const struct study *s);
+/* "hyper", "isoflop", "predict", "verify". */
+const char *stage_kind_name(enum stage_kind kind);
 
 #endif
