@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* Why a run may not be worth training (SCIENCE 6.3); flags, not refusals. */
+/* Why a run may not be worth training; flags, not refusals. */
 enum plan_flag {
     PLAN_FEW_STEPS = 1,  /* fewer than 300 steps */
     PLAN_EPOCHS = 2,     /* more than one pass over the training data */
@@ -39,9 +39,12 @@ struct planned {
 struct plan {
     struct planned *run;
     size_t n, cap;
+    size_t *slot, n_slot; /* index of (id, stage), private */
 };
 void plan_init(struct plan *p);
 void plan_release(struct plan *p);
+/* Forget all but the first n runs. */
+void plan_truncate(struct plan *p, size_t n);
 /* Append unless a run with its id is there already (in the same stage).
  * Returns 1 if added, 0 if it was there. */
 int plan_add(struct plan *p, const struct planned *r);
@@ -60,15 +63,26 @@ struct plan_context {
     const struct hyper_law *law; /* for HYPER_FITTED; NULL: not yet known */
 };
 
+/* lr and batch of a stage at a budget, by its `hyper`; the law's are rounded to
+ * 4 significant digits and to a batch that splits into equal parts (run_leaves
+ * in flops.h).  0, or -1 while the law is not yet known. */
+int plan_hyper(double *lr, double *batch_tokens, const struct study *s, int k,
+               double flops, const struct plan_context *ctx);
+
+#define PLAN_MAX_STAGE 100000 /* runs of one stage */
 /* Append the first design of stage k.  HYPER and ISOFLOP stages; a stage
- * with `hyper: fitted` and no law, or VERIFY (see plan_verify), appends
- * nothing and returns 0. */
+ * with `hyper: fitted` and no law, or PREDICT or VERIFY (see plan_verify),
+ * appends nothing.  ctx may be NULL.  Returns 0, or -1 when a budget has no
+ * possible run. */
 int plan_stage(struct plan *p, const struct study *s, int k,
                const struct plan_context *ctx, struct err *e);
 
 /* Extend budget `flops` of hyper stage k by one grid line beyond the side
  * where its optimum sits: dlr, dbatch in {-1, 0, 1}.  `p` holds what exists.
- * Returns the number of runs added (0: nothing left to add), or -1. */
+ * Returns the number of runs added, or -1.  0: nothing left to add, because
+ * the stage's `extend` is used up, a batch would be less than a sequence, or a
+ * run would have fewer than PLAN_MIN_STEPS steps. */
+#define PLAN_MIN_STEPS 20
 int plan_extend_hyper(struct plan *p, const struct study *s, int k,
                       double flops, int dlr, int dbatch,
                       const struct plan_context *ctx, struct err *e);
@@ -89,8 +103,9 @@ int plan_verify(struct plan *p, const struct study *s, int k,
                 const struct choice *c, const struct plan_context *ctx,
                 struct err *e);
 
-/* A whole run from its parts: batch rounded to whole sequences (at least
- * one), steps for the budget, warm-up, d_ff.  Used by all of the above. */
+/* The rest of a run whose model and data are set, all else being a copy of
+ * study.base: batch rounded to whole sequences (at least one), steps for the
+ * budget, warm-up.  Used by all of the above. */
 void plan_fill(struct run_spec *r, const struct study *s, double flops,
                double lr, double batch_tokens, int64_t seed);
 

@@ -186,6 +186,9 @@ static int check_hyper(const struct stage *st, const struct study *s,
                          "batch: %.0f tokens are less than one sequence of "
                          "%lld",
                          st->batch.value[0], (long long)s->base.model.seq_len);
+    if (st->batch.value[st->batch.n - 1] > 1e12)
+        return doc_error(d, doc_get(d, map, "batch"), e,
+                         "batch: at most 1e12 tokens expected");
     if (width && M)
         return doc_error(d, width, e, "hyper: width or M expected, not both");
     if (width && (st->width % unit || st->width > s->shape.max_d_model))

@@ -1,0 +1,82 @@
+/* cost: see cost.h. */
+#include "sweep/cost.h"
+
+#include "base/mem.h"
+#include "sweep/flops.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void cost_default(struct cost_model *c)
+{
+    /* Rough, for one core with wide vectors; narrow models spend their time
+     * outside matrix products.  `loglog bench --train` measures yours. */
+    *c = (struct cost_model){
+        .n = 6,
+        .d_model = {16, 32, 64, 128, 256, 512},
+        .flops_per_s = {6e9, 1.5e10, 3e10, 5e10, 7e10, 8e10},
+        .startup = 0.2,
+    };
+}
+
+/* Flops a second at this width: straight lines on log-log paper. */
+static double rate(const struct cost_model *c, double d_model)
+{
+    double t;
+    int i = 1;
+
+    BUG_ON(c->n < 1);
+    if (d_model <= c->d_model[0])
+        return c->flops_per_s[0];
+    if (d_model >= c->d_model[c->n - 1])
+        return c->flops_per_s[c->n - 1];
+    while (c->d_model[i] < d_model)
+        i++;
+    t = log(d_model / c->d_model[i - 1]) /
+        log(c->d_model[i] / c->d_model[i - 1]);
+    return c->flops_per_s[i - 1] *
+           pow(c->flops_per_s[i] / c->flops_per_s[i - 1], t);
+}
+
+double cost_seconds(const struct cost_model *c, const struct run_spec *s)
+{
+    return c->startup + run_flops_exact(s) / rate(c, (double)s->model.d_model);
+}
+
+void cost_plan(struct plan *p, const struct cost_model *c)
+{
+    for (size_t i = 0; i < p->n; i++)
+        p->run[i].seconds = cost_seconds(c, &p->run[i].spec);
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x < y) - (x > y);
+}
+
+double cost_makespan(const struct plan *p, size_t from, int slots)
+{
+    size_t n = from < p->n ? p->n - from : 0;
+    double *seconds = xcalloc(n, sizeof *seconds);
+    double *busy = xcalloc((size_t)(slots > 0 ? slots : 1), sizeof *busy);
+    double end = 0;
+
+    BUG_ON(slots < 1);
+    for (size_t i = 0; i < n; i++)
+        seconds[i] = p->run[from + i].seconds;
+    qsort(seconds, n, sizeof *seconds, longer_first);
+    for (size_t i = 0; i < n; i++) {
+        int least = 0;
+        for (int j = 1; j < slots; j++)
+            if (busy[j] < busy[least])
+                least = j;
+        busy[least] += seconds[i];
+        if (busy[least] > end)
+            end = busy[least];
+    }
+    free(seconds);
+    free(busy);
+    return end;
+}
