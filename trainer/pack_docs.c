@@ -1,0 +1,253 @@
+/* pack_docs: see pack_docs.h.
+ *
+ * The split takes units (documents, or all documents of a directory) in the
+ * order of their hash.  A unit is passed over when it is more than 1.5 times
+ * an even share of the bytes and documents still wanted, so that one long
+ * document does not become the whole validation set. */
+#include "trainer/pack_docs.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void pack_doc_hash(uint64_t hash[2], const uint8_t *text, size_t n)
+{
+    hash[0] = hash_xxh3(text, n);
+    hash[1] = hash_xxh3(text + n / 2, n - n / 2) ^ n;
+}
+
+static uint64_t seeded(uint64_t seed, uint64_t hash)
+{
+    const uint64_t key[2] = {seed, hash};
+
+    return hash_xxh3(key, sizeof key);
+}
+
+uint64_t pack_doc_order(const struct pack_doc *d, uint64_t seed)
+{
+    return seeded(seed, d->hash);
+}
+
+/* Length of the leading directory part of `name`, at most `depth` components
+ * of it (0: all); 0 when it has none. */
+static size_t directory(const char *name, int depth)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; name[i]; i++)
+        if (name[i] == '/') {
+            len = i;
+            if (!--depth)
+                break;
+        }
+    return len;
+}
+
+static int blank(const uint8_t *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!memchr(" \t\n\v\f\r", text[i], 6))
+            return 0;
+    return 1;
+}
+
+void pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
+                   const struct pack_files *files, uint32_t file,
+                   const uint8_t *text, size_t n, int64_t offset)
+{
+    const struct pack_file *f = &files->file[file];
+    struct pack_doc *d;
+    uint64_t hash[2];
+
+    docs->doc = mem_grow(docs->doc, &docs->cap, docs->n + 1, sizeof *docs->doc);
+    d = &docs->doc[docs->n++];
+    pack_doc_hash(hash, text, n);
+    *d = (struct pack_doc){.hash = hash[0],
+                           .hash2 = hash[1],
+                           .offset = offset,
+                           .len = (int64_t)n,
+                           .file = file,
+                           .set = (int8_t)f->set};
+    d->unit = seeded(
+        o->seed, o->split == PACK_BY_DIRECTORY
+                     ? hash_xxh3(f->name, directory(f->name, o->split_depth))
+                     : d->hash);
+    if (blank(text, n)) {
+        d->set = PACK_NOWHERE;
+        d->why = PACK_BLANK;
+    }
+}
+
+void pack_docs_dedup(struct pack_docs *docs)
+{
+    size_t slots = 64, *table;
+
+    while (slots < 2 * docs->n)
+        slots *= 2;
+    table = xcalloc(slots, sizeof *table); /* index + 1; 0: free */
+    for (size_t k = 0; k < docs->n; k++) {
+        struct pack_doc *d = &docs->doc[k];
+        size_t i = d->hash & (slots - 1);
+
+        if (d->set == PACK_NOWHERE)
+            continue;
+        while (table[i] && (docs->doc[table[i] - 1].hash != d->hash ||
+                            docs->doc[table[i] - 1].hash2 != d->hash2))
+            i = (i + 1) & (slots - 1);
+        if (!table[i]) {
+            table[i] = k + 1;
+            continue;
+        }
+        d->set = PACK_NOWHERE;
+        d->why = PACK_COPY;
+        d->unit = table[i] - 1;
+    }
+    free(table);
+}
+
+static void split_by_glob(struct pack_docs *docs, const struct pack_options *o,
+                          const struct pack_files *files)
+{
+    for (size_t k = 0; k < docs->n; k++) {
+        struct pack_doc *d = &docs->doc[k];
+
+        for (int i = 0; i < o->n_valid_glob && d->set == PACK_TRAIN; i++)
+            if (!fnmatch(o->valid_glob[i], files->file[d->file].name, 0))
+                d->set = PACK_VALID;
+    }
+}
+
+/* By unit, then by text, then by position: no ties. */
+static int by_unit(const void *a, const void *b)
+{
+    const struct pack_doc *x = *(struct pack_doc *const *)a;
+    const struct pack_doc *y = *(struct pack_doc *const *)b;
+
+    if (x->unit != y->unit)
+        return x->unit < y->unit ? -1 : 1;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+struct unit {
+    size_t from, to; /* in the sorted list */
+    int64_t bytes;
+};
+
+static int wanted(const struct unit *u, int64_t left, int64_t need)
+{
+    int64_t documents = (int64_t)(u->to - u->from);
+
+    if (u->bytes > left)
+        return 0;
+    return need <= 0 || (double)u->bytes * (double)need <=
+                            1.5 * (double)left * (double)documents;
+}
+
+/* Take units in order until about `target` bytes; returns the bytes taken.
+ * Nothing is in PACK_VALID before. */
+static int64_t take_units(struct pack_doc **list, size_t n, int64_t target,
+                          int64_t min_documents)
+{
+    int64_t taken = 0, documents = 0;
+    struct unit u = {0};
+
+    for (u.from = 0; u.from < n; u.from = u.to) {
+        u.bytes = 0;
+        for (u.to = u.from; u.to < n && list[u.to]->unit == list[u.from]->unit;
+             u.to++)
+            u.bytes += list[u.to]->len;
+        if (!wanted(&u, target - taken, min_documents - documents))
+            continue;
+        for (size_t i = u.from; i < u.to; i++)
+            list[i]->set = PACK_VALID;
+        taken += u.bytes;
+        documents += (int64_t)(u.to - u.from);
+    }
+    return taken;
+}
+
+/* With as many documents as the options want or, where the documents are too
+ * long for that, fewer and fewer, until most of the target is met. */
+static int64_t take(struct pack_doc **list, size_t n, int64_t target,
+                    int64_t min_documents)
+{
+    for (;;) {
+        int64_t taken = take_units(list, n, target, min_documents);
+
+        if (!min_documents || (double)taken >= 0.8 * (double)target)
+            return taken;
+        for (size_t i = 0; i < n; i++)
+            list[i]->set = PACK_TRAIN;
+        min_documents /= 2;
+    }
+}
+
+static int split_by_share(struct pack_docs *docs, const struct pack_options *o,
+                          struct err *e)
+{
+    struct pack_doc **list = xcalloc(docs->n + 1, sizeof(*list));
+    int64_t bytes = 0, target;
+    size_t n = 0;
+    int rc = 0;
+
+    for (size_t k = 0; k < docs->n; k++)
+        if (docs->doc[k].set == PACK_TRAIN) {
+            list[n++] = &docs->doc[k];
+            bytes += docs->doc[k].len;
+        }
+    qsort(list, n, sizeof(*list), by_unit);
+    target = o->valid_bytes ? o->valid_bytes
+                            : (int64_t)(o->valid_share * (double)bytes);
+    if (!o->valid_bytes && target > o->valid_cap)
+        target = o->valid_cap;
+    if (n && !take(list, n, target, o->valid_documents))
+        rc = err_set(e, ERR_USAGE,
+                     "none of %zu documents (%" PRId64 " bytes) fits into "
+                     "%" PRId64 " bytes of validation text: give more with "
+                     "--valid-bytes, or the text with --valid",
+                     n, bytes, target);
+    free(list);
+    return rc;
+}
+
+static int check_not_empty(const struct pack_docs *docs,
+                           const struct pack_options *o, struct err *e)
+{
+    int64_t documents[PACK_SETS] = {0};
+    int sets = o->n_set;
+
+    for (size_t k = 0; k < docs->n; k++)
+        if (docs->doc[k].set != PACK_NOWHERE)
+            documents[docs->doc[k].set]++;
+    for (int s = 0; s < sets; s++)
+        if (!documents[s] && !(s == PACK_VALID && o->split == PACK_WHOLE))
+            return err_set(e, ERR_USAGE, "%s: no document would be in '%s'",
+                           o->out, o->set_name[s]);
+    return 0;
+}
+
+int pack_docs_split(struct pack_docs *docs, const struct pack_options *o,
+                    const struct pack_files *files, struct err *e)
+{
+    int given = 0; /* validation text given as such */
+
+    for (int i = 0; i < o->n_input; i++)
+        given |= o->input[i].set == PACK_VALID;
+    if (o->n_valid_glob)
+        split_by_glob(docs, o, files);
+    else if (o->split != PACK_WHOLE && !given && split_by_share(docs, o, e))
+        return -1;
+    return check_not_empty(docs, o, e);
+}
+
+void pack_docs_release(struct pack_docs *docs)
+{
+    free(docs->doc);
+    memset(docs, 0, sizeof *docs);
+}

@@ -1,0 +1,192 @@
+/* pack_write: see pack_write.h.
+ *
+ * Tokens are appended behind room for the header; the index and the header,
+ * which holds the checksums, come last, so a shard cut short is never taken
+ * for a whole one. */
+#include "trainer/pack_write.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "trainer/shard_format.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PENDING ((size_t)1 << 20)
+
+int pack_writer_open(struct pack_writer *w, const char *dir,
+                     int64_t shard_bytes, struct err *e)
+{
+    memset(w, 0, sizeof *w);
+    w->fd = -1;
+    w->shard_bytes = shard_bytes;
+    str_init(&w->pending);
+    str_init(&w->index);
+    if (snprintf(w->dir, sizeof w->dir, "%s", dir) >= (int)sizeof w->dir)
+        return err_set(e, ERR_USAGE, "%.200s...: path too long", dir);
+    snprintf(w->manifest.tokenizer, sizeof w->manifest.tokenizer,
+             SHARD_TOKENIZER);
+    w->manifest.info.vocab = 256;
+    if (mkdir(dir, 0777))
+        return err_errno(e, "%s", dir);
+    return 0;
+}
+
+static int flush(struct pack_writer *w, struct err *e)
+{
+    if (file_write_all(w->fd, w->pending.text, w->pending.len, e))
+        return err_prefix(e, "%s: ", w->path);
+    str_clear(&w->pending);
+    return 0;
+}
+
+static int begin_shard(struct pack_writer *w, struct err *e)
+{
+    static const uint8_t room[SHARD_HEADER];
+    struct manifest_shard *s;
+    int64_t k = w->manifest.info.shards;
+
+    w->manifest.shard = mem_grow(w->manifest.shard, &w->cap, (size_t)k + 1,
+                                 sizeof *w->manifest.shard);
+    s = &w->manifest.shard[k];
+    memset(s, 0, sizeof *s);
+    snprintf(s->file, sizeof s->file, "shard-%05lld.tok", (long long)k);
+    if (snprintf(w->path, sizeof w->path, "%s/%s", w->dir, s->file) >=
+        (int)sizeof w->path)
+        return err_set(e, ERR_USAGE, "%.200s...: path too long", w->dir);
+    w->fd = open(w->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (w->fd < 0)
+        return err_errno(e, "%s", w->path);
+    w->tokens = 0;
+    str_clear(&w->index);
+    str_add_n(&w->pending, room, sizeof room);
+    return 0;
+}
+
+/* Header of the finished tokens and index, which are mapped to be hashed. */
+static int write_header(struct pack_writer *w, struct shard_header *h,
+                        struct err *e)
+{
+    uint8_t head[SHARD_HEADER];
+    struct file_map map;
+
+    if (file_map(&map, w->path, e))
+        return -1;
+    h->tokens_xxh3 = hash_xxh3(map.data + SHARD_HEADER, (size_t)h->tokens);
+    h->index_xxh3 = hash_xxh3(map.data + shard_index_offset(h), w->index.len);
+    file_unmap(&map);
+    shard_header_write(head, h);
+    if (lseek(w->fd, 0, SEEK_SET) < 0)
+        return err_errno(e, "%s", w->path);
+    if (file_write_all(w->fd, head, sizeof head, e))
+        return err_prefix(e, "%s: ", w->path);
+    if (fsync(w->fd))
+        return err_errno(e, "%s", w->path);
+    return 0;
+}
+
+static int end_shard(struct pack_writer *w, struct err *e)
+{
+    static const uint8_t zero[8];
+    struct manifest_shard *s = &w->manifest.shard[w->manifest.info.shards];
+    struct shard_info *info = &w->manifest.info;
+    struct shard_header h = {.width = 1,
+                             .vocab = info->vocab,
+                             .tokens = w->tokens,
+                             .documents =
+                                 (int64_t)w->index.len / SHARD_INDEX_ENTRY,
+                             .bytes = w->tokens};
+
+    str_add_n(&w->pending, zero,
+              (size_t)(shard_index_offset(&h) - SHARD_HEADER - h.tokens));
+    str_add_n(&w->pending, w->index.text, w->index.len);
+    if (flush(w, e) || write_header(w, &h, e))
+        return -1;
+    if (close(w->fd)) {
+        w->fd = -1;
+        return err_errno(e, "%s", w->path);
+    }
+    w->fd = -1;
+    if (hash_sha256_file(s->sha256, w->path, e))
+        return -1;
+    s->size = shard_file_size(&h);
+    s->documents = h.documents;
+    s->tokens = h.tokens;
+    s->bytes = h.bytes;
+    info->shards++;
+    info->documents += h.documents;
+    info->tokens += h.tokens;
+    info->bytes += h.bytes;
+    return 0;
+}
+
+int pack_writer_add(struct pack_writer *w, const uint8_t *text, size_t n,
+                    struct err *e)
+{
+    uint8_t entry[SHARD_INDEX_ENTRY];
+
+    if (w->fd < 0 && begin_shard(w, e))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        w->seen[text[i]] = 1;
+    w->seen[0] = 1;
+    while (n) {
+        size_t take = n < PENDING ? n : PENDING;
+        str_add_n(&w->pending, text, take);
+        if (w->pending.len >= PENDING && flush(w, e))
+            return -1;
+        w->tokens += (int64_t)take;
+        text += take;
+        n -= take;
+    }
+    str_add_n(&w->pending, "", 1);
+    w->tokens++;
+    le_put(entry, (uint64_t)w->tokens, 8);
+    le_put(entry + 8,
+           (uint64_t)w->tokens -
+               (w->index.len ? le_get((const uint8_t *)w->index.text +
+                                          w->index.len - SHARD_INDEX_ENTRY,
+                                      8)
+                             : 0),
+           8);
+    str_add_n(&w->index, entry, sizeof entry);
+    return w->tokens >= w->shard_bytes ? end_shard(w, e) : 0;
+}
+
+int pack_writer_finish(struct pack_writer *w, const char *source, struct err *e)
+{
+    char path[PATH_MAX];
+    struct str text;
+    int rc;
+
+    if (w->fd >= 0 && end_shard(w, e))
+        return -1;
+    BUG_ON(!w->manifest.info.shards);
+    for (size_t i = 0; i < sizeof w->seen; i++)
+        w->manifest.info.distinct += w->seen[i];
+    manifest_hash(&w->manifest);
+    w->manifest.source = xstrdup(source);
+    if (snprintf(path, sizeof path, "%s/" SHARD_MANIFEST, w->dir) >=
+        (int)sizeof path)
+        return err_set(e, ERR_USAGE, "%.200s...: path too long", w->dir);
+    str_init(&text);
+    manifest_print(&text, &w->manifest);
+    rc = file_write(path, text.text, text.len, e);
+    str_release(&text);
+    return rc;
+}
+
+void pack_writer_release(struct pack_writer *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = -1;
+    str_release(&w->pending);
+    str_release(&w->index);
+    manifest_release(&w->manifest);
+}
