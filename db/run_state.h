@@ -5,7 +5,9 @@
  *      +----------+  preempted: the attempt ended, the run is to go on
  *
  * done and diverged are results.  failed: every allowed attempt ended badly.
- * stopped: given up on purpose (early stop, cancel); never fitted. */
+ * stopped: given up on purpose (early stop, cancel); never fitted.  A pending
+ * run may be stopped too.  Only when somebody asks for it (db_runs_retry) do
+ * failed and stopped runs become pending again. */
 #ifndef LOGLOG_DB_RUN_STATE_H
 #define LOGLOG_DB_RUN_STATE_H
 
@@ -22,6 +24,6 @@ enum run_state {
 const char *run_state_name(enum run_state s);
 int run_state_parse(const char *name); /* -1 if unknown */
 int run_state_may(enum run_state from, enum run_state to);
-int run_state_final(enum run_state s); /* nothing more will happen */
+int run_state_final(enum run_state s); /* nothing happens by itself */
 
 #endif

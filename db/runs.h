@@ -80,6 +80,14 @@ int db_attempt_end(struct store *db, int64_t run, int64_t attempt,
  * preempted and their runs become pending.  *n counts them. */
 int db_recover(int *n, struct store *db, int64_t study, struct err *e);
 
+/* Failed and stopped runs of a study become pending again with no failures
+ * counted, because somebody asked for it.  *n counts them. */
+int db_runs_retry(int *n, struct store *db, int64_t study, struct err *e);
+/* A pending run is given up: it becomes stopped, for this reason.  Returns 1
+ * and writes nothing if it is not pending. */
+int db_run_stop(struct store *db, int64_t run, const char *reason,
+                struct err *e);
+
 /* Something worth telling later: kind in {start, stop, fault, retry, note}. */
 int db_event(struct store *db, int64_t study, int64_t run, const char *kind,
              const char *text, struct err *e);

@@ -1,0 +1,95 @@
+/* migrate: see migrate.h.
+ *
+ * schema.sql and views.sql are embedded by CMake (embed.cmake).  schema.sql
+ * always describes the current version; a new file gets it at once.  Each
+ * older version has one step here that leads to the next; a test holds that
+ * both ways end in the same tables. */
+#include "db/migrate.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "db/sql.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern const char schema_sql[], views_sql[];
+
+/* steps[v] leads from version v + 1 to v + 2. */
+static const char *const steps[] = {NULL};
+#define VERSION ((int)ARRAY_LEN(steps))
+
+static const char sql_views_hash[] =
+    "SELECT value FROM meta WHERE key = 'views'";
+static const char sql_set_views[] =
+    "INSERT INTO meta(key, value) VALUES('views', :hash) "
+    "ON CONFLICT(key) DO UPDATE SET value = excluded.value";
+
+int migrate_version(void)
+{
+    return VERSION;
+}
+
+static int set_version(struct store *db, int version, struct err *e)
+{
+    char text[96];
+
+    snprintf(text, sizeof text,
+             "PRAGMA application_id = %u; PRAGMA user_version = %d",
+             STORE_APP_ID, version);
+    return sql_exec(db, text, e);
+}
+
+/* One step inside a transaction; *done when there is nothing left to do. */
+static int step(int *done, struct store *db, struct err *e)
+{
+    int64_t version;
+
+    if (sql_number(&version, db, "PRAGMA user_version", e))
+        return -1;
+    *done = version == VERSION;
+    if (*done)
+        return 0;
+    if (version == 0)
+        return sql_exec(db, schema_sql, e) || set_version(db, VERSION, e) ? -1
+                                                                          : 0;
+    BUG_ON(version > VERSION || !steps[version - 1]);
+    return sql_exec(db, steps[version - 1], e) ||
+                   set_version(db, (int)version + 1, e)
+               ? -1
+               : 0;
+}
+
+static int views(struct store *db, struct err *e)
+{
+    char hash[HASH_HEX];
+    struct sql q;
+    int rc, same;
+
+    hash_sha256(hash, views_sql, strlen(views_sql));
+    if (sql_open(&q, db, sql_views_hash, e))
+        return -1;
+    rc = sql_step(&q, e);
+    same = rc == 1 && !strcmp(sql_get_text(&q, 0), hash);
+    sql_close(&q);
+    if (rc < 0 || same)
+        return rc < 0 ? -1 : 0;
+    if (sql_exec(db, views_sql, e) || sql_open(&q, db, sql_set_views, e))
+        return -1;
+    sql_text(&q, ":hash", hash);
+    return sql_run(&q, e);
+}
+
+int migrate(struct store *db, struct err *e)
+{
+    int done = 0;
+
+    while (!done) {
+        if (store_begin(db, e))
+            return -1;
+        if (sql_end(db, step(&done, db, e) || (done && views(db, e)) ? -1 : 0,
+                    e))
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* print: private to db/.  Rows as table, CSV, JSON lines or Markdown. */
+#ifndef LOGLOG_DB_PRINT_H
+#define LOGLOG_DB_PRINT_H
+
+#include "db/query.h"
+#include "db/sql.h"
+
+/* Print all rows of a prepared and bound statement. */
+int print_rows(FILE *out, struct sql *q, enum query_format format,
+               struct err *e);
+
+/* A text as a JSON string, quotes and all; bytes that are not UTF-8 become
+ * U+FFFD. */
+void print_json_text(FILE *out, const char *text);
+/* A number as the shortest decimal that reads back the same; "null" when it
+ * is not finite. */
+void print_json_real(FILE *out, double v);
+/* A CSV field, quoted when it has to be. */
+void print_csv_text(FILE *out, const char *text);
+
+#endif

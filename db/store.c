@@ -1,0 +1,369 @@
+/* store: opening, closing and transactions; see store.h.
+ *
+ * What a file is gets checked before anything is locked or written: the first
+ * bytes, then the application id, then the version.  Everything that changes a
+ * file at open (tables, migrations, views) is one IMMEDIATE transaction each,
+ * so a kill at any moment leaves the file as it was or as it should be. */
+#include "db/store.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/lock.h"
+#include "db/migrate.h"
+#include "db/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char sql_session[] =
+    "INSERT INTO session(opened, host, pid, job) "
+    "VALUES(:opened, :host, :pid, :job) RETURNING id";
+static const char sql_session_end[] =
+    "UPDATE session SET closed = :closed WHERE id = :id";
+
+/* --- what is this file? --- */
+
+static uint32_t big_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+           p[3];
+}
+
+/* Refuse, by its first bytes, what cannot be ours.  A file that is not there
+ * or empty passes, and so does one with a rollback journal beside it: its
+ * bytes are half written and mean nothing yet. */
+static int check_header(const char *path, enum store_mode mode, struct err *e)
+{
+    static const char magic[16] = "SQLite format 3";
+    char beside[PATH_MAX];
+    uint8_t head[100];
+    struct stat st;
+    ssize_t n;
+    int fd;
+
+    if (stat(path, &st)) {
+        if (errno == ENOENT && mode == STORE_WRITE)
+            return 0;
+        return err_set(e, ERR_DB, "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_DB, "%s: not a database file", path);
+    snprintf(beside, sizeof beside, "%s-journal", path);
+    if (access(beside, F_OK) == 0)
+        return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_DB, "%s: %s", path, strerror(errno));
+    n = read(fd, head, sizeof head);
+    close(fd);
+    if (n == 0 && mode == STORE_WRITE)
+        return 0;
+    if (n < (ssize_t)sizeof head || memcmp(head, magic, sizeof magic))
+        return err_set(e, ERR_DB, "%s: not a loglog database", path);
+    if (big_endian(head + 68) != 0 && big_endian(head + 68) != STORE_APP_ID)
+        return err_set(e, ERR_DB, "%s: an SQLite database of another program",
+                       path);
+    return 0;
+}
+
+/* The same by SQL, and the version.  *version 0: nothing in it yet. */
+static int check_version(int64_t *version, struct store *db, struct err *e)
+{
+    int64_t id, tables;
+
+    if (sql_number(&tables, db, "SELECT count(*) FROM sqlite_schema", e) ||
+        sql_number(&id, db, "PRAGMA application_id", e) ||
+        sql_number(version, db, "PRAGMA user_version", e))
+        return -1;
+    if (id != STORE_APP_ID && (db->mode == STORE_READ || id || tables))
+        return err_set(e, ERR_DB, "%s: not a loglog database", db->path);
+    if (*version > migrate_version())
+        return err_set(e, ERR_DB,
+                       "%s: made by a newer loglog (version %lld of its "
+                       "tables, this program knows %d); use that one",
+                       db->path, (long long)*version, migrate_version());
+    return 0;
+}
+
+/* --- connecting --- */
+
+static int connect(struct store *db, const char *name, int flags, struct err *e)
+{
+    if (sqlite3_open_v2(name, &db->h, flags, NULL)) {
+        sql_error(db->h, db->path, NULL, e);
+        sqlite3_close(db->h);
+        db->h = NULL;
+        return -1;
+    }
+    sqlite3_extended_result_codes(db->h, 1);
+    sqlite3_busy_timeout(db->h, SQL_TIMEOUT_MS);
+    sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->h, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return 0;
+}
+
+static void disconnect(struct store *db)
+{
+    for (int i = 0; i < db->cached; i++)
+        sqlite3_finalize(db->cache[i].stmt);
+    db->cached = 0;
+    sqlite3_close(db->h);
+    db->h = NULL;
+}
+
+/* A reader may not roll back the journal that a killed writer left behind.
+ * Opening the file for writing and reading one row does it; where that is
+ * not allowed there is nothing to do but to say so. */
+static void roll_back(struct store *db)
+{
+    int64_t n;
+
+    disconnect(db);
+    if (connect(db, db->path, SQLITE_OPEN_READWRITE, NULL) == 0) {
+        sql_number(&n, db, "SELECT count(*) FROM sqlite_schema", NULL);
+        disconnect(db);
+    }
+}
+
+/* A file in WAL mode wants to write beside itself even to be read.  Where it
+ * cannot and no log is there, nobody can be writing it: say so to SQLite. */
+static int connect_frozen(struct store *db, struct err *e)
+{
+    struct str uri;
+    int rc;
+
+    str_init(&uri);
+    str_add(&uri, "file:");
+    for (const char *p = db->path; *p; p++)
+        if (strchr("%?#", *p))
+            str_addf(&uri, "%%%02x", (unsigned)(unsigned char)*p);
+        else
+            str_add_n(&uri, p, 1);
+    str_add(&uri, "?immutable=1");
+    disconnect(db);
+    rc = connect(db, uri.text, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
+    str_release(&uri);
+    return rc;
+}
+
+static int open_read(struct store *db, struct err *e)
+{
+    const struct timespec pause = {0, 50 * 1000 * 1000};
+    char wal[PATH_MAX + 8];
+    int64_t version;
+
+    snprintf(wal, sizeof wal, "%s-wal", db->path);
+    for (int waited = 0;; waited += 50) {
+        int code;
+        if (connect(db, db->path, SQLITE_OPEN_READONLY, e))
+            return -1;
+        if (check_version(&version, db, e) == 0)
+            return 0;
+        code = sqlite3_extended_errcode(db->h);
+        if ((code & 0xff) == SQLITE_CANTOPEN && access(wal, F_OK) != 0)
+            return connect_frozen(db, e) || check_version(&version, db, e) ? -1
+                                                                           : 0;
+        if (((code & 0xff) != SQLITE_READONLY && (code & 0xff) != SQLITE_BUSY &&
+             (code & 0xff) != SQLITE_CANTOPEN) ||
+            waited >= SQL_TIMEOUT_MS)
+            return -1;
+        if ((code & 0xff) == SQLITE_READONLY)
+            roll_back(db);
+        else
+            disconnect(db);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* WAL needs shared memory of one host; elsewhere a rollback journal. */
+static int set_modes(struct store *db, struct err *e)
+{
+    const char *want = db->network ? "delete" : "wal";
+    const char *pragma = db->network ? "PRAGMA journal_mode = delete"
+                                     : "PRAGMA journal_mode = wal";
+    const char *got;
+    struct sql q;
+    int rc;
+
+    if (sql_prepare(&q, db, pragma, e))
+        return -1;
+    rc = sql_step(&q, e);
+    got = rc == 1 ? sql_get_text(&q, 0) : NULL;
+    if (rc == 1 && got && strcmp(got, want)) {
+        log_warn("%s: journal mode '%s' is used, '%s' is not possible here",
+                 db->path, got, want);
+        db->network = 1;
+    }
+    sql_close(&q);
+    if (rc < 0)
+        return -1;
+    if (db->network)
+        sqlite3_busy_timeout(db->h, 6 * SQL_TIMEOUT_MS);
+    return sql_exec(db,
+                    db->network ? "PRAGMA synchronous = full"
+                                : "PRAGMA synchronous = normal",
+                    e);
+}
+
+static int begin_session(struct store *db, struct err *e)
+{
+    char now[SQL_TIME], host[256] = "?";
+    struct sql q;
+
+    if (sql_open(&q, db, sql_session, e))
+        return -1;
+    gethostname(host, sizeof host - 1);
+    sql_text(&q, ":opened", sql_now(now, db));
+    sql_text(&q, ":host", host);
+    sql_int(&q, ":pid", getpid());
+    sql_text(&q, ":job", getenv("SLURM_JOB_ID"));
+    return sql_run_id(&db->session, &q, e);
+}
+
+static int open_write(struct store *db, struct err *e)
+{
+    int64_t version;
+
+    db->lock = lock_take(db->path, e);
+    if (db->lock < 0)
+        return -1;
+    db->network = lock_is_network(db->path);
+    if (connect(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e) ||
+        check_version(&version, db, e) || migrate(db, e) || set_modes(db, e) ||
+        sql_exec(db,
+                 "PRAGMA foreign_keys = on;"
+                 "PRAGMA cache_size = -65536;"
+                 "PRAGMA journal_size_limit = 67108864",
+                 e) ||
+        begin_session(db, e))
+        return -1;
+    return 0;
+}
+
+int store_open(struct store **db, const char *path, enum store_mode mode,
+               struct err *e)
+{
+    struct store *s;
+
+    if (strlen(path) >= sizeof s->path - 16)
+        return err_set(e, ERR_DB, "%s: path too long", path);
+    if (check_header(path, mode, e))
+        return -1;
+    s = xcalloc(1, sizeof *s);
+    snprintf(s->path, sizeof s->path, "%s", path);
+    s->mode = mode;
+    s->lock = -1;
+    if (mode == STORE_READ ? open_read(s, e) : open_write(s, e)) {
+        store_close(s);
+        return -1;
+    }
+    *db = s;
+    return 0;
+}
+
+static void end_session(struct store *db)
+{
+    char now[SQL_TIME];
+    struct sql q;
+
+    if (!db->session || sql_open(&q, db, sql_session_end, NULL))
+        return;
+    sql_text(&q, ":closed", sql_now(now, db));
+    sql_int(&q, ":id", db->session);
+    sql_run(&q, NULL);
+}
+
+void store_close(struct store *db)
+{
+    if (!db)
+        return;
+    while (db->depth)
+        store_rollback(db);
+    if (db->h) {
+        end_session(db);
+        disconnect(db);
+    }
+    lock_release(db->lock);
+    free(db);
+}
+
+const char *store_path(const struct store *db)
+{
+    return db->path;
+}
+
+/* --- transactions --- */
+
+int store_begin(struct store *db, struct err *e)
+{
+    BUG_ON(db->mode != STORE_WRITE);
+    if (db->broken)
+        return err_set(e, ERR_DB, "%s: the open transaction was rolled back",
+                       db->path);
+    if (sql_exec(db, db->depth ? "SAVEPOINT nest" : "BEGIN IMMEDIATE", e))
+        return -1;
+    db->depth++;
+    return 0;
+}
+
+/* With WAL and synchronous = normal a commit survives the death of the
+ * process, but not of the machine, unless the log is synced. */
+static int sync_log(struct store *db, struct err *e)
+{
+    sqlite3_file *f = NULL;
+
+    db->durable = 0;
+    if (db->network ||
+        sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f) ||
+        !f || !f->pMethods)
+        return 0;
+    if (f->pMethods->xSync(f, SQLITE_SYNC_NORMAL))
+        return err_set(e, ERR_DB, "%s: the log could not be synced", db->path);
+    return 0;
+}
+
+int store_commit(struct store *db, struct err *e)
+{
+    BUG_ON(db->depth == 0);
+    if (db->broken) {
+        store_rollback(db);
+        return err_set(e, ERR_DB, "%s: the transaction was rolled back",
+                       db->path);
+    }
+    if (db->depth > 1) {
+        if (sql_exec(db, "RELEASE nest", e)) {
+            store_rollback(db);
+            return -1;
+        }
+        db->depth--;
+        return 0;
+    }
+    if (sql_exec(db, "COMMIT", e)) {
+        store_rollback(db);
+        return -1;
+    }
+    db->depth = 0;
+    return db->durable ? sync_log(db, e) : 0;
+}
+
+void store_rollback(struct store *db)
+{
+    BUG_ON(db->depth == 0);
+    if (db->depth > 1) {
+        if (!db->broken)
+            sql_exec(db, "ROLLBACK TO nest; RELEASE nest", NULL);
+        db->depth--;
+        return;
+    }
+    if (!sqlite3_get_autocommit(db->h))
+        sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
+    db->depth = 0;
+    db->broken = 0;
+    db->durable = 0;
+}

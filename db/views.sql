@@ -1,0 +1,176 @@
+-- The views of loglog: the stable way to ask.  docs/database.md explains every
+-- column and has a cookbook.  They are made again whenever this text changed.
+
+-- One row a study.
+DROP VIEW IF EXISTS studies;
+CREATE VIEW studies AS
+SELECT s.name AS study, s.created, s.sha256, s.id AS study_id
+FROM study s;
+
+-- One row a stage.
+DROP VIEW IF EXISTS stages;
+CREATE VIEW stages AS
+SELECT s.name AS study, g.name AS stage, g.kind, g.state, g.reason, g.changed,
+       (SELECT count(*) FROM study_run x
+        WHERE x.study = g.study AND x.stage = g.idx) AS runs,
+       s.id AS study_id, g.idx AS stage_id
+FROM stage g JOIN study s ON s.id = g.study;
+
+-- One row for each run of each stage, in any state; runs that no stage asks for
+-- any more have no study.
+DROP VIEW IF EXISTS runs;
+CREATE VIEW runs AS
+SELECT s.name AS study, g.name AS stage, r.id AS run, r.state, r.reason,
+       x.budget, r.flops, r.flops_exact, r.M, r.N1, r.N2, r.params, r.D,
+       r.d_model, r.n_layer, r.n_head, r.n_kv_head, r.d_ff, r.vocab, r.seq_len,
+       r.lr, r.batch_tokens, r.steps, r.schedule, r.seed, r.dtype, r.data,
+       r.loss, r.bpb, r.steps_done, r.tokens_done, r.attempts, r.failures,
+       (SELECT sum(a.train_seconds) FROM attempt a WHERE a.run = r.id)
+         AS train_seconds,
+       x.epochs, x.seconds AS predicted_seconds, x.extension,
+       x.flagged AS flags,
+       r.added, r.finished, r.family, x.ord,
+       x.study AS study_id, x.stage AS stage_id
+FROM run r
+LEFT JOIN study_run x ON x.run = r.id
+LEFT JOIN stage g ON g.study = x.study AND g.idx = x.stage
+LEFT JOIN study s ON s.id = x.study;
+
+-- One row for each finished run of each stage: what fits see.  used = 1 when it
+-- may enter a fit; otherwise why says what is against it.
+DROP VIEW IF EXISTS points;
+CREATE VIEW points AS
+SELECT s.name AS study, g.name AS stage, r.id AS run,
+       x.budget, r.M, r.N1, r.N2, r.D, r.flops, r.flops_exact, r.params,
+       r.lr, r.batch_tokens AS batch, r.d_model, r.n_layer, r.seed, r.steps,
+       r.loss, r.bpb,
+       r.state = 'done' AND r.loss IS NOT NULL AS used,
+       CASE WHEN r.state <> 'done'
+            THEN r.state || coalesce(': ' || r.reason, '')
+            WHEN r.loss IS NULL THEN 'no loss measured'
+       END AS why,
+       x.epochs, x.flagged AS flags, x.extension, x.ord,
+       x.study AS study_id, x.stage AS stage_id
+FROM study_run x
+JOIN run r ON r.id = x.run
+JOIN stage g ON g.study = x.study AND g.idx = x.stage
+JOIN study s ON s.id = x.study
+WHERE r.state IN ('done', 'diverged', 'failed', 'stopped');
+
+-- One row a training step; ask for one run, or few.
+DROP VIEW IF EXISTS curves;
+CREATE VIEW curves AS
+SELECT r.id AS run, t.step,
+       coalesce(t.tokens, t.step * r.batch_tokens) AS tokens,
+       r.M * coalesce(t.tokens, t.step * r.batch_tokens) AS flops,
+       t.loss_e8 / 1e8 AS loss, t.lr_e9 / 1e9 * r.lr AS lr,
+       t.norm_e7 / 1e7 AS grad_norm, t.micros / 1e6 AS seconds, t.attempt
+FROM run r JOIN step t ON t.run = r.num;
+
+-- One row a pass over a validation set.
+DROP VIEW IF EXISTS evaluations;
+CREATE VIEW evaluations AS
+SELECT v.run, v.step, v.valid_set, v.tokens, r.M * v.tokens AS flops, v.loss,
+       v.bpb, v.seconds, v.eval_tokens, v.attempt
+FROM evaluation v JOIN run r ON r.id = v.run;
+
+-- One row an attempt, with its provenance.
+DROP VIEW IF EXISTS attempts;
+CREATE VIEW attempts AS
+SELECT run, attempt, state, reason, gang, resumed_step, steps, tokens, loss,
+       bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds, started,
+       ended, (julianday(ended) - julianday(started)) * 86400 AS seconds,
+       host, pid, ranks, device, build, commit_id, argv
+FROM attempt;
+
+-- The best run of each stage and budget.  gap: how far behind the runner-up is,
+-- relative; below the noise between seeds it means nothing.
+DROP VIEW IF EXISTS optima;
+CREATE VIEW optima AS
+SELECT study, stage, budget, run, M, N1, N2, D, flops, lr, batch, d_model,
+       n_layer, seed, steps, loss, bpb,
+       next_bpb / bpb - 1 AS gap, candidates, study_id, stage_id
+FROM (
+  SELECT p.*,
+         row_number() OVER best AS place,
+         lead(bpb) OVER best AS next_bpb,
+         count(*) OVER (PARTITION BY study_id, stage_id, budget) AS candidates
+  FROM points p
+  WHERE used AND bpb IS NOT NULL
+  WINDOW best AS (PARTITION BY study_id, stage_id, budget ORDER BY bpb, ord)
+)
+WHERE place = 1;
+
+-- One row a fit.
+DROP VIEW IF EXISTS fits;
+CREATE VIEW fits AS
+SELECT s.name AS study, f.id AS fit, f.at, f.law, f.method, f.n, f.identified,
+       f.refused, f.input, f.json, f.study AS study_id
+FROM fit f JOIN study s ON s.id = f.study;
+
+-- What was predicted beside what the runs of verify stages of the same budget
+-- and shape measured: their number, mean and range, the signed error of the
+-- prediction's miss in percent, and whether the mean is inside the interval.
+DROP VIEW IF EXISTS predictions;
+CREATE VIEW predictions AS
+SELECT s.name AS study, p.flops, p.M, p.N, p.D, p.d_model, p.n_layer, p.lr,
+       p.batch_tokens, p.bpb, p.bpb_lo, p.bpb_hi, p.level, p.decades, p.made,
+       count(q.bpb) AS runs, avg(q.bpb) AS measured,
+       min(q.bpb) AS measured_min, max(q.bpb) AS measured_max,
+       (avg(q.bpb) / p.bpb - 1) * 100 AS error_percent,
+       avg(q.bpb) BETWEEN p.bpb_lo AND p.bpb_hi AS inside,
+       p.id AS prediction, p.sha256, p.study AS study_id, p.stage AS stage_id
+FROM prediction p
+JOIN study s ON s.id = p.study
+LEFT JOIN stage g ON g.study = p.study AND g.kind = 'verify'
+LEFT JOIN points q ON q.study_id = p.study AND q.stage_id = g.idx
+  AND q.used AND q.d_model = p.d_model AND q.n_layer = p.n_layer
+  AND abs(q.budget / p.flops - 1) < 1e-9
+GROUP BY p.id;
+
+-- What each stage cost.  flops: of the runs that became results; trained: of
+-- everything that was computed; wasted: computed and thrown away, by attempts
+-- that ended before their last checkpoint and by runs that came to nothing.  A
+-- run that two stages share is counted in both.
+DROP VIEW IF EXISTS cost;
+CREATE VIEW cost AS
+SELECT s.name AS study, g.name AS stage, count(*) AS runs,
+       sum(r.state IN ('done', 'diverged')) AS results,
+       sum(r.attempts) AS attempts, sum(r.failures) AS failures,
+       sum(iif(r.state IN ('done', 'diverged'), r.M * r.tokens_done, 0.0))
+         AS flops,
+       sum(r.M * r.batch_tokens * coalesce(w.steps, 0)) AS flops_trained,
+       sum(r.M * r.batch_tokens * (coalesce(w.steps, 0)
+         - iif(r.state IN ('failed', 'stopped'), 0, r.steps_done)))
+         AS flops_wasted,
+       sum(w.train_seconds) AS train_seconds,
+       sum(w.eval_seconds) AS eval_seconds,
+       sum(w.checkpoint_seconds) AS checkpoint_seconds,
+       sum(w.gang_seconds) AS slot_seconds,
+       x.study AS study_id, x.stage AS stage_id
+FROM study_run x
+JOIN run r ON r.id = x.run
+JOIN stage g ON g.study = x.study AND g.idx = x.stage
+JOIN study s ON s.id = x.study
+LEFT JOIN (
+  SELECT run, sum(max(steps - resumed_step, 0)) AS steps,
+         sum(train_seconds) AS train_seconds,
+         sum(eval_seconds) AS eval_seconds,
+         sum(checkpoint_seconds) AS checkpoint_seconds,
+         sum(gang * (julianday(ended) - julianday(started)) * 86400)
+           AS gang_seconds
+  FROM attempt GROUP BY run
+) w ON w.run = r.id
+GROUP BY x.study, x.stage;
+
+-- What happened, in order.
+DROP VIEW IF EXISTS events;
+CREATE VIEW events AS
+SELECT e.at, s.name AS study, e.run, e.kind, e.text, e.id AS event,
+       e.study AS study_id
+FROM event e LEFT JOIN study s ON s.id = e.study;
+
+-- Who wrote to this file, and when.
+DROP VIEW IF EXISTS sessions;
+CREATE VIEW sessions AS
+SELECT opened, closed, host, pid, job FROM session;
