@@ -13,7 +13,7 @@ static const char sql_run_of[] =
     "FROM run WHERE id = :run";
 /* By position: run, step, attempt, tokens, loss, lr, norm, micros. */
 static const char sql_add_step[] =
-    "INSERT OR REPLACE INTO step(run, step, attempt, tokens, loss_e8, lr_e9, "
+    "INSERT OR REPLACE INTO step(run, step, attempt, tokens, loss, lr_e9, "
     "norm_e7, micros) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 static const char sql_add_eval[] =
     "INSERT OR REPLACE INTO evaluation(run, step, valid_set, attempt, tokens, "
@@ -71,8 +71,14 @@ static int add_step(struct sql *q, const struct owner *o,
         sqlite3_bind_null(q->stmt, 4);
     else
         sqlite3_bind_int64(q->stmt, 4, s->tokens);
-    bind_scaled(q->stmt, 5, s->loss, 1e8);
-    bind_scaled(q->stmt, 6, s->lr / o->lr, 1e9);
+    if (isfinite(s->loss))
+        sqlite3_bind_double(q->stmt, 5, s->loss);
+    else
+        sqlite3_bind_null(q->stmt, 5);
+    if (s->lr == o->lr)
+        sqlite3_bind_null(q->stmt, 6);
+    else
+        bind_scaled(q->stmt, 6, s->lr / o->lr, 1e9);
     bind_scaled(q->stmt, 7, s->grad_norm, 1e7);
     bind_scaled(q->stmt, 8, s->seconds, 1e6);
     if (sql_step(q, e) < 0)

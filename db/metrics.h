@@ -2,9 +2,9 @@
  * step on are replaced when the next attempt passes the same steps, so a curve
  * has each step once (view `curves`).  NaN is stored as NULL.
  *
- * Step rows are many, so their numbers are kept as scaled integers: loss to
- * 1e-8, lr to 1e-9 of the run's peak, grad_norm to 1e-7, seconds to 1e-6.
- * Evaluations keep every bit.  Rows of an attempt that is not its run's
+ * Losses and evaluations keep every bit.  The other numbers of a step are kept
+ * as scaled integers, since steps are many: lr to 1e-9 of the run's peak,
+ * grad_norm to 1e-7, seconds to 1e-6.  Rows of an attempt that is not its run's
  * current, running one are left out without complaint. */
 #ifndef LOGLOG_DB_METRICS_H
 #define LOGLOG_DB_METRICS_H

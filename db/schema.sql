@@ -145,15 +145,16 @@ CREATE TABLE attempt(
   CHECK((state = 'running') = (ended IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- A training step.  These are many, so a row is about 35 bytes: whole numbers
--- in small units, the view curves has them as usual.
+-- A training step.  These are many, so a row is made to take less than 40
+-- bytes: whole numbers in small units, NULL for the usual.  The view curves has
+-- them as one expects.
 CREATE TABLE step(
   run       INTEGER NOT NULL,  -- run.num
   step      INTEGER NOT NULL,  -- 1 is the first
   attempt   INTEGER NOT NULL,
   tokens    INTEGER,           -- so far; NULL: step * batch_tokens
-  loss_e8   INTEGER,           -- 1e-8 nats
-  lr_e9     INTEGER,           -- 1e-9 of the run's peak
+  loss      REAL,              -- nats, every bit
+  lr_e9     INTEGER,           -- 1e-9 of the run's peak; NULL: the peak
   norm_e7   INTEGER,           -- gradient norm before clipping, 1e-7
   micros    INTEGER,           -- microseconds the step took
   PRIMARY KEY(run, step)

@@ -63,7 +63,7 @@ CREATE VIEW curves AS
 SELECT r.id AS run, t.step,
        coalesce(t.tokens, t.step * r.batch_tokens) AS tokens,
        r.M * coalesce(t.tokens, t.step * r.batch_tokens) AS flops,
-       t.loss_e8 / 1e8 AS loss, t.lr_e9 / 1e9 * r.lr AS lr,
+       t.loss, coalesce(t.lr_e9 / 1e9, 1.0) * r.lr AS lr,
        t.norm_e7 / 1e7 AS grad_norm, t.micros / 1e6 AS seconds, t.attempt
 FROM run r JOIN step t ON t.run = r.num;
 
