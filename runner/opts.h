@@ -32,7 +32,10 @@ struct opt {
     const char *arg;  /* "N" in the help; NULL for flags */
     const char *help; /* one line */
 };
-#define OPT_END {NULL, 0, OPT_FLAG, NULL, NULL, NULL}
+#define OPT_END                                                                \
+    {                                                                          \
+        NULL, 0, OPT_FLAG, NULL, NULL, NULL                                    \
+    }
 
 struct command {
     const char *name;
