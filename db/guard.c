@@ -9,9 +9,10 @@
 #include <strings.h>
 
 static const char *const pragmas[] = {
-    "table_info",     "table_xinfo",   "table_list",    "index_list",
-    "index_info",     "index_xinfo",   "database_list", "foreign_key_list",
-    "collation_list", "function_list",
+    "table_info",     "table_xinfo",     "table_list",    "index_list",
+    "index_info",     "index_xinfo",     "database_list", "foreign_key_list",
+    "collation_list", "integrity_check", "quick_check",   "foreign_key_check",
+    "function_list",
 };
 static const char *const read_only[] = {"user_version", "application_id",
                                         "journal_mode", "page_size",

@@ -88,8 +88,7 @@ void print_csv_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
-/* A column as text; `rounded` for people.  NULL for NULL. */
-static const char *value_text(struct str *s, struct sql *q, int i, int rounded)
+const char *print_value(struct str *s, struct sql *q, int i, int rounded)
 {
     char buf[STR_DOUBLE];
     const unsigned char *blob;
@@ -131,7 +130,7 @@ static void csv_head(FILE *out, struct sql *q, int n)
 static void csv_row(FILE *out, struct sql *q, int n, struct str *s)
 {
     for (int i = 0; i < n; i++) {
-        const char *v = value_text(s, q, i, 0);
+        const char *v = print_value(s, q, i, 0);
         fputs(i ? "," : "", out);
         if (v)
             print_csv_text(out, v);
@@ -142,7 +141,7 @@ static void csv_row(FILE *out, struct sql *q, int n, struct str *s)
 static void json_row(FILE *out, struct sql *q, int n, struct str *s)
 {
     for (int i = 0; i < n; i++) {
-        const char *v = value_text(s, q, i, 0);
+        const char *v = print_value(s, q, i, 0);
         int type = sqlite3_column_type(q->stmt, i);
 
         fputs(i ? ", " : "{", out);
@@ -184,7 +183,7 @@ static void md_head(FILE *out, struct sql *q, int n)
 static void md_row(FILE *out, struct sql *q, int n, struct str *s)
 {
     for (int i = 0; i < n; i++) {
-        const char *v = value_text(s, q, i, 0);
+        const char *v = print_value(s, q, i, 0);
         fputs(i ? " | " : "| ", out);
         md_text(out, v ? v : "");
     }
@@ -260,7 +259,7 @@ static void table_head(FILE *out, struct sql *q, const struct cell *first,
 static void read_cells(struct cell *c, struct sql *q, int n, struct str *s)
 {
     for (int i = 0; i < n; i++) {
-        const char *v = value_text(s, q, i, 1);
+        const char *v = print_value(s, q, i, 1);
         int type = sqlite3_column_type(q->stmt, i);
         c[i] = (struct cell){cell_text(v ? v : ""),
                              type == SQLITE_INTEGER || type == SQLITE_FLOAT};

@@ -9,6 +9,10 @@
 int print_rows(FILE *out, struct sql *q, enum query_format format,
                struct err *e);
 
+/* Column i of the row as text: numbers exact, or rounded for people.  NULL for
+ * NULL; else s->text. */
+const char *print_value(struct str *s, struct sql *q, int i, int rounded);
+
 /* A text as a JSON string, quotes and all; bytes that are not UTF-8 become
  * U+FFFD. */
 void print_json_text(FILE *out, const char *text);

@@ -101,6 +101,7 @@ int db_each(struct store *db, const char *sql,
             struct err *e)
 {
     const char **value;
+    struct str *text;
     struct sql q;
     int n, rc;
 
@@ -111,12 +112,18 @@ int db_each(struct store *db, const char *sql,
     }
     n = sqlite3_column_count(q.stmt);
     value = xcalloc((size_t)n, sizeof *value);
+    text = xcalloc((size_t)n, sizeof *text);
+    for (int i = 0; i < n; i++)
+        str_init(&text[i]);
     while ((rc = sql_step(&q, e)) == 1) {
         for (int i = 0; i < n; i++)
-            value[i] = sql_get_text(&q, i);
+            value[i] = print_value(&text[i], &q, i, 0);
         if (row(ctx, n, value))
             break;
     }
+    for (int i = 0; i < n; i++)
+        str_release(&text[i]);
+    free(text);
     free(value);
     sql_close(&q);
     guard_off(db);

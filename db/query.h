@@ -31,7 +31,7 @@ int db_query_with(FILE *out, struct store *db, const char *sql,
                   enum query_format format, struct err *e);
 
 /* A row at a time, for code: `row` is called with the text of each column
- * (NULL for NULL) and their count; nonzero stops. */
+ * (numbers exact, NULL for NULL) and their count; nonzero stops. */
 int db_each(struct store *db, const char *sql,
             int (*row)(void *ctx, int n, const char *const *value), void *ctx,
             struct err *e);

@@ -152,28 +152,53 @@ static int connect_frozen(struct store *db, struct err *e)
     return rc;
 }
 
+/* What stood in the way of reading. */
+enum obstacle {
+    OBSTACLE_HOT,    /* a journal that has to be rolled back */
+    OBSTACLE_FROZEN, /* nothing may be written beside the file */
+    OBSTACLE_BUSY,
+    OBSTACLE_ERROR
+};
+
+static enum obstacle obstacle(struct store *db)
+{
+    char wal[PATH_MAX + 8];
+    int code = sqlite3_extended_errcode(db->h);
+
+    snprintf(wal, sizeof wal, "%s-wal", db->path);
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+        return OBSTACLE_BUSY;
+    case SQLITE_READONLY:
+        if (code == SQLITE_READONLY_ROLLBACK ||
+            code == SQLITE_READONLY_RECOVERY)
+            return OBSTACLE_HOT;
+        /* fall through */
+    case SQLITE_CANTOPEN:
+        return access(wal, F_OK) ? OBSTACLE_FROZEN : OBSTACLE_BUSY;
+    default:
+        return OBSTACLE_ERROR;
+    }
+}
+
 static int open_read(struct store *db, struct err *e)
 {
     const struct timespec pause = {0, 50 * 1000 * 1000};
-    char wal[PATH_MAX + 8];
     int64_t version;
 
-    snprintf(wal, sizeof wal, "%s-wal", db->path);
     for (int waited = 0;; waited += 50) {
-        int code;
+        enum obstacle why;
         if (connect(db, db->path, SQLITE_OPEN_READONLY, e))
             return -1;
         if (check_version(&version, db, e) == 0)
             return 0;
-        code = sqlite3_extended_errcode(db->h);
-        if ((code & 0xff) == SQLITE_CANTOPEN && access(wal, F_OK) != 0)
+        why = obstacle(db);
+        if (why == OBSTACLE_ERROR || waited >= SQL_TIMEOUT_MS)
+            return -1;
+        if (why == OBSTACLE_FROZEN)
             return connect_frozen(db, e) || check_version(&version, db, e) ? -1
                                                                            : 0;
-        if (((code & 0xff) != SQLITE_READONLY && (code & 0xff) != SQLITE_BUSY &&
-             (code & 0xff) != SQLITE_CANTOPEN) ||
-            waited >= SQL_TIMEOUT_MS)
-            return -1;
-        if ((code & 0xff) == SQLITE_READONLY)
+        if (why == OBSTACLE_HOT)
             roll_back(db);
         else
             disconnect(db);
