@@ -3,13 +3,15 @@
  * train() is called by each member of the run's gang, in its own process.  It
  * reports to an observer and has not heard of SQLite, MPI or the scheduler.
  * The result depends on the spec and the data alone: the same bits for any
- * gang, and for any interruption and resumption (CPU). */
+ * gang, for any interruption and resumption, and whether the first steps were
+ * taken by this run or by another one that shares them (CPU). */
 #ifndef LOGLOG_TRAINER_TRAIN_H
 #define LOGLOG_TRAINER_TRAIN_H
 
 #include "base/err.h"
 #include "sweep/spec.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 
@@ -21,15 +23,29 @@ struct train_env {
     int n_valid;
     const char *valid_path[TRAIN_SETS];
     const char *checkpoint_dir; /* NULL: no checkpoints */
-    double checkpoint_seconds;  /* between checkpoints; 0: only on stop */
-    int keep_checkpoint;        /* 1: leave the last one when done */
+    double checkpoint_seconds;  /* between checkpoints, longer if they cost
+                                   more than 2 % of the time; 0: only on stop */
+    int keep_checkpoint;        /* 1: leave one of the end when done */
     int member, gang;           /* this process of how many */
-    const char *rendezvous;     /* name of the gang's shared memory;
-                                   NULL if gang == 1 */
+    const char *rendezvous;     /* name of the gang's shared memory, unique to
+                                   the attempt; NULL if gang == 1.  If all
+                                   members were killed: comm_forget (comm.h) */
+    double peer_seconds;        /* a member that shows no progress for so long
+                                   is given up; 0: 60 */
     int64_t run_id;             /* for messages and faults */
     int64_t attempt;
     const volatile sig_atomic_t *stop; /* nonzero: checkpoint and return;
                                           NULL: never */
+
+    /* Steps taken once for several runs (schedule_shared in schedule.h).  A
+     * trunk is a checkpoint that is not removed when the run is done. */
+    const char *trunk; /* train_trunk_path of another run; begin with it if
+                          checkpoint_dir holds nothing.  NULL: none.  A file
+                          that is missing or damaged is passed over with a
+                          warning; one of a run that does not share its steps
+                          with this one is refused. */
+    const int64_t *trunk_at; /* steps after which to leave one, increasing */
+    int n_trunk;             /* how many; needs checkpoint_dir */
 };
 
 /* One optimiser step. */
@@ -53,14 +69,17 @@ struct eval_report {
 };
 
 /* Carries results out; called on member 0 only.  A nonzero return stops the
- * run as *stop does.  Any callback may be NULL. */
+ * run as *stop does.  Any callback may be NULL.  What lies behind the last
+ * checkpoint is reported again, with the same numbers, by the attempt that
+ * resumes from it. */
 struct observer {
     void *ctx;
     int (*on_step)(void *ctx, const struct step_report *r);
     int (*on_eval)(void *ctx, const struct eval_report *r);
-    /* A checkpoint of `step` is on disk: what came before is safe. */
+    /* A checkpoint of `step` is on disk: what came before is safe.  It is
+     * written in the background, so some steps after `step`. */
     int (*on_checkpoint)(void *ctx, int64_t step, double seconds);
-    /* The run begins (step 0) or goes on from a checkpoint. */
+    /* The run begins (step 0) or goes on from a checkpoint or trunk. */
     int (*on_start)(void *ctx, int64_t step);
 };
 
@@ -71,21 +90,33 @@ enum train_end {
     TRAIN_NO_MEMORY /* did not fit; a result; bytes in the result's text */
 };
 
+/* The loss rule of TRAIN_DIVERGED: a training loss above this many times
+ * ln(vocab), the loss of guessing, in so many steps in a row. */
+#define TRAIN_DIVERGED_LOSS 2
+#define TRAIN_DIVERGED_STEPS 20
+
 struct train_result {
     enum train_end end;
     int64_t steps, tokens; /* achieved */
     double loss, bpb;      /* first validation set at the end; NaN if none */
     double epochs;         /* passes over the training data */
     double train_seconds;  /* this attempt: stepping */
-    double eval_seconds, checkpoint_seconds;
-    char text[128]; /* the reason, for DIVERGED and NO_MEMORY */
+    double eval_seconds;   /* evaluating */
+    double checkpoint_seconds; /* standing still for checkpoints */
+    char text[128];            /* the reason, for DIVERGED and NO_MEMORY */
 };
 
 /* Train, resuming from checkpoint_dir if it holds a usable checkpoint of this
  * very spec.  Returns 0 with *result filled, or -1 (an input was unusable, the
- * disk failed, a gang member died).  Collective over the gang. */
+ * disk failed when the run had to be saved, a gang member died).  A checkpoint
+ * that cannot be written while training goes on is a warning.  Collective over
+ * the gang; no member waits for another without limit. */
 int train(struct train_result *result, const struct run_spec *spec,
           const struct train_env *env, const struct observer *obs,
           struct err *e);
+
+/* The file that env.trunk_at makes for this run after this step. */
+int train_trunk_path(char path[PATH_MAX], const char *checkpoint_dir,
+                     const struct run_spec *spec, int64_t step, struct err *e);
 
 #endif

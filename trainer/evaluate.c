@@ -1,0 +1,84 @@
+/* evaluate: see evaluate.h. */
+#include "trainer/evaluate.h"
+
+#include "base/mem.h"
+#include "trainer/batches.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ROWS 8 /* windows computed at a time */
+#define LN2 0.69314718055994530942
+
+int eval_init(struct eval_set *s, const struct shard_set *set,
+              const struct run_spec *spec, struct comm *c, struct err *e)
+{
+    const struct shard_info *info = shard_info(set);
+    int64_t T = spec->model.seq_len, windows, asked;
+
+    windows = batches_windows(info->tokens, T);
+    if (windows < 1)
+        return err_set(e, ERR_USAGE,
+                       "%s: %" PRId64 " tokens, at least seq_len + 1 = %" PRId64
+                       " expected",
+                       shard_path(set), info->tokens, T + 1);
+    if (info->vocab > spec->model.vocab)
+        return err_set(e, ERR_USAGE,
+                       "%s: %" PRId64
+                       " different tokens, but the model's vocabulary is "
+                       "%" PRId64,
+                       shard_path(set), info->vocab, spec->model.vocab);
+    asked = spec->eval_tokens / T;
+    if (spec->eval_tokens && asked < windows)
+        windows = asked > 0 ? asked : 1;
+    *s = (struct eval_set){
+        .set = set,
+        .seq_len = T,
+        .windows = windows,
+        .tokens = windows * T,
+        .bytes = shard_bytes(set, 1, windows * T),
+        .nats = {.element = sizeof(double)},
+    };
+    for (int m = 0; m <= comm_size(c); m++)
+        s->nats.bound[m] = (size_t)(windows * m / comm_size(c));
+    return comm_alloc(&s->nats, c, e);
+}
+
+int evaluate(double *nats, struct eval_set *s, struct model *model,
+             struct comm *c, const volatile sig_atomic_t *stop, struct err *e)
+{
+    struct comm_array *shared[] = {&s->nats};
+    int64_t T = s->seq_len;
+    int64_t at = (int64_t)s->nats.bound[comm_member(c)];
+    int64_t end = (int64_t)s->nats.bound[comm_member(c) + 1];
+    int32_t *tokens = xmalloc(sizeof *tokens * ROWS * (size_t)(T + 1));
+    const double *sum = s->nats.data;
+    unsigned stopped;
+
+    while (at < end && !(stop && *stop)) {
+        int64_t rows = end - at < ROWS ? end - at : ROWS;
+
+        for (int64_t r = 0; r < rows; r++)
+            shard_read(tokens + r * (T + 1), s->set, (at + r) * T, T + 1);
+        model_eval(model, (double *)s->nats.data + at, tokens, rows);
+        comm_beat(c);
+        at += rows;
+    }
+    free(tokens);
+    stopped = at < end;
+    if (comm_agree(c, &stopped, NULL, e))
+        return -1;
+    if (stopped)
+        return 1;
+    if (comm_share(c, shared, 1, e))
+        return -1;
+    *nats = 0;
+    for (int64_t w = 0; w < s->windows; w++)
+        *nats += sum[w];
+    return 0;
+}
+
+double bits_per_byte(double nats, int64_t bytes)
+{
+    return nats / LN2 / (double)bytes;
+}

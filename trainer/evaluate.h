@@ -1,0 +1,45 @@
+/* evaluate: the loss on a validation set.
+ *
+ * The set is cut into windows as the training data are (batches.h), from its
+ * start and without a remainder: all of it, or as many whole windows as fit
+ * in eval_tokens.  Which tokens are targets depends on seq_len and
+ * eval_tokens alone, so all runs of a study are judged on the same bytes.
+ * Document marks are targets and count as a byte each (shard.h).
+ *
+ * A window's nats are computed by themselves and all are added in the order
+ * of the set, so the result does not depend on who computed which. */
+#ifndef LOGLOG_TRAINER_EVALUATE_H
+#define LOGLOG_TRAINER_EVALUATE_H
+
+#include "base/err.h"
+#include "sweep/spec.h"
+#include "trainer/comm.h"
+#include "trainer/model.h"
+#include "trainer/shard.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+struct eval_set {
+    const struct shard_set *set; /* borrowed */
+    int64_t seq_len, windows;
+    int64_t tokens, bytes;  /* of the targets */
+    struct comm_array nats; /* a double a window */
+};
+
+/* Prepare a set; it lives as long as *c.  -1 with ERR_USAGE when the set is
+ * too short or its vocabulary larger than the model's, ERR_ENV when there is
+ * no memory.  Collective. */
+int eval_init(struct eval_set *s, const struct shard_set *set,
+              const struct run_spec *spec, struct comm *c, struct err *e);
+
+/* *nats is the sum over all targets.  1 when *stop (may be NULL) became
+ * nonzero on any member meanwhile: *nats is then not to be used.  Between two
+ * evaluations of the same set the members must have met.  Collective. */
+int evaluate(double *nats, struct eval_set *s, struct model *model,
+             struct comm *c, const volatile sig_atomic_t *stop, struct err *e);
+
+/* Bits per byte of the text from nats. */
+double bits_per_byte(double nats, int64_t bytes);
+
+#endif

@@ -1,0 +1,221 @@
+/* train: see train.h.  The loop between two steps, and how a run ends. */
+#include "trainer/train_impl.h"
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void observe(struct train *t, int answer)
+{
+    if (answer)
+        t->stop_asked = 1;
+}
+
+/* --- injected failures of a whole process --- */
+
+static void hang(void)
+{
+    for (;;)
+        pause();
+}
+
+static void be_killed(void)
+{
+    raise(SIGKILL);
+}
+
+static void segfault(void)
+{
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
+static void be_slow(void)
+{
+    usleep(50000);
+}
+
+static void fault_points(const struct train *t)
+{
+    static const struct {
+        const char *name;
+        void (*happen)(void);
+    } faults[] = {
+        {"child-kill", be_killed},
+        {"child-segv", segfault},
+        {"child-hang", hang},
+        {"child-slow", be_slow}, /* 50 ms */
+    };
+    struct fault_here here = {t->env->run_id, t->state.step + 1,
+                              t->env->attempt, t->env->member};
+
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        if (fault_at_here(faults[i].name, &here))
+            faults[i].happen();
+}
+
+/* --- evaluation --- */
+
+static int eval_is_due(const struct train *t)
+{
+    int64_t step = t->state.step, every = t->spec->eval_every;
+
+    return t->env->n_valid &&
+           (step == t->spec->steps || (every && step % every == 0));
+}
+
+/* 1 when stopped meanwhile. */
+static int evaluate_set(struct train *t, int set, struct err *e)
+{
+    struct eval_set *s = &t->eval[set];
+    struct eval_report r = {
+        .step = t->state.step,
+        .tokens = t->state.step * t->spec->batch_tokens,
+        .set = set,
+        .eval_tokens = s->tokens,
+    };
+    double begun = now(), nats;
+    int rc = evaluate(&nats, s, t->model, t->comm, t->env->stop, e);
+
+    r.seconds = now() - begun;
+    t->eval_seconds += r.seconds;
+    if (rc)
+        return rc;
+    r.loss = nats / (double)s->tokens;
+    r.bpb = bits_per_byte(nats, s->bytes);
+    if (set == 0) {
+        t->eval_loss = r.loss;
+        t->eval_bpb = r.bpb;
+    }
+    if (t->env->member == 0 && t->obs->on_eval)
+        observe(t, t->obs->on_eval(t->obs->ctx, &r));
+    return 0;
+}
+
+static int evaluate_all(struct train *t, struct err *e)
+{
+    for (int i = 0; i < t->env->n_valid; i++) {
+        int rc = evaluate_set(t, i, e);
+        if (rc)
+            return rc;
+    }
+    t->state.evaluated = 1;
+    return 0;
+}
+
+/* --- the loop --- */
+
+static int stop_wanted(const struct train *t)
+{
+    return t->stop_asked || (t->env->stop && *t->env->stop);
+}
+
+/* Until the run ends: its end, or -1. */
+static int loop(struct train *t, struct err *e)
+{
+    for (;;) {
+        unsigned bits = (stop_wanted(t) ? WANT_STOP : 0u) |
+                        (save_due(t) ? WANT_CHECKPOINT : 0u);
+        int rc, over;
+
+        if (comm_agree(t->comm, &bits, NULL, e))
+            return -1;
+        over = t->state.step == t->spec->steps && t->state.evaluated;
+        if (bits & WANT_STOP && !over) {
+            if (t->env->checkpoint_dir && save(t, CHECKPOINT_LAST, 1, e))
+                return -1;
+            return TRAIN_STOPPED;
+        }
+        if (!t->state.evaluated) {
+            rc = evaluate_all(t, e);
+            if (rc < 0)
+                return -1;
+            if (rc)
+                continue; /* to the stop */
+        }
+        if (save_trunk_due(t)) {
+            if (t->unsaved && save(t, CHECKPOINT_TRUNK, 0, e))
+                return -1;
+        } else if (bits & WANT_CHECKPOINT && t->state.step < t->spec->steps) {
+            if (save(t, CHECKPOINT_LAST, 0, e))
+                return -1;
+        }
+        if (t->state.step == t->spec->steps)
+            return TRAIN_DONE;
+        fault_points(t);
+        rc = train_step(t, e);
+        if (rc < 0)
+            return -1;
+        if (rc)
+            return TRAIN_DIVERGED;
+        t->state.evaluated = !eval_is_due(t);
+    }
+}
+
+static int run(struct train *t, struct err *e)
+{
+    int rc, end;
+
+    rc = train_open(t, e);
+    if (rc)
+        return rc < 0 ? -1 : TRAIN_NO_MEMORY;
+    if (t->env->member == 0 && t->obs->on_start)
+        observe(t, t->obs->on_start(t->obs->ctx, t->state.step));
+    end = loop(t, e);
+    if (end == TRAIN_DONE || end == TRAIN_DIVERGED)
+        if (save_end(t, e))
+            return -1;
+    return end;
+}
+
+int train(struct train_result *result, const struct run_spec *spec,
+          const struct train_env *env, const struct observer *obs,
+          struct err *e)
+{
+    static const struct observer nobody;
+    struct train t = {.spec = spec,
+                      .env = env,
+                      .obs = obs ? obs : &nobody,
+                      .eval_loss = NAN,
+                      .eval_bpb = NAN};
+    struct err why = {ERR_FAILED, ""};
+    int end = run(&t, &why);
+
+    if (end < 0) {
+        if (t.comm)
+            comm_fail(t.comm, &why);
+        if (e)
+            *e = why;
+    } else {
+        *result = (struct train_result){
+            .end = (enum train_end)end,
+            .steps = t.state.step,
+            .tokens = t.state.step * spec->batch_tokens,
+            .loss = end == TRAIN_DONE ? t.eval_loss : NAN,
+            .bpb = end == TRAIN_DONE ? t.eval_bpb : NAN,
+            .epochs = t.train_set && t.batches.windows
+                          ? batches_epochs(&t.batches, t.state.step)
+                          : 0,
+            .train_seconds = t.train_seconds,
+            .eval_seconds = t.eval_seconds,
+            .checkpoint_seconds = t.checkpoint_seconds,
+        };
+        snprintf(result->text, sizeof result->text, "%s", t.text);
+    }
+    train_close(&t);
+    return end < 0 ? -1 : 0;
+}

@@ -1,0 +1,134 @@
+/* train_save: when checkpoints are written, and what becomes of them; see
+ * train_impl.h.  Member 0 writes; the others wait only while the blocks must
+ * not change. */
+#include "trainer/train_impl.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+#define KEEP 2     /* newest checkpoints of a run */
+#define SHARE 0.02 /* of the time may be spent on checkpoints */
+#define WAIT_MS 50 /* between two signs of life */
+
+int train_trunk_path(char path[PATH_MAX], const char *checkpoint_dir,
+                     const struct run_spec *spec, int64_t step, struct err *e)
+{
+    return checkpoint_path(path, checkpoint_dir, spec, step, CHECKPOINT_TRUNK,
+                           e);
+}
+
+/* Take note of a finished checkpoint, waiting for it if asked. */
+static int take_written(struct train *t, int wait, struct err *e)
+{
+    struct written w;
+    int done;
+
+    while (!(done = writer_done(&w, t->writer, wait ? WAIT_MS : 0)) && wait &&
+           writer_busy(t->writer))
+        comm_beat(t->comm);
+    if (!done)
+        return 0;
+    if (w.failed) {
+        if (e)
+            *e = w.err;
+        return -1;
+    }
+    checkpoint_prune(t->env->checkpoint_dir, t->spec, KEEP);
+    if (t->obs->on_checkpoint)
+        observe(t, t->obs->on_checkpoint(t->obs->ctx, w.step, w.seconds));
+    return 0;
+}
+
+static void warn_unwritten(const struct err *e)
+{
+    log_warn("%s; training goes on without this checkpoint", e->text);
+}
+
+int save_due(struct train *t)
+{
+    struct err why;
+
+    if (!t->writer)
+        return 0;
+    if (take_written(t, 0, &why))
+        warn_unwritten(&why);
+    if (t->env->checkpoint_seconds <= 0 || writer_busy(t->writer))
+        return 0;
+    if (t->next_checkpoint <= 0)
+        t->next_checkpoint = now() + t->env->checkpoint_seconds;
+    return t->unsaved && now() >= t->next_checkpoint;
+}
+
+int save_trunk_due(const struct train *t)
+{
+    for (int i = 0; i < t->env->n_trunk; i++)
+        if (t->env->trunk_at[i] == t->state.step)
+            return t->env->checkpoint_dir != NULL;
+    return 0;
+}
+
+/* Member 0's part: begin, and see it through when that is asked for or when
+ * the blocks themselves are being written. */
+static int write_one(struct train *t, enum checkpoint_kind kind, int wait,
+                     struct err *e)
+{
+    const float *const block[CHECKPOINT_BLOCKS] = {t->params.data, t->m.data,
+                                                   t->v.data};
+    char path[PATH_MAX];
+    struct err why;
+
+    if (take_written(t, 1, &why)) /* the one before */
+        warn_unwritten(&why);
+    if (checkpoint_path(path, t->env->checkpoint_dir, t->spec, t->state.step,
+                        kind, e))
+        return -1;
+    if (writer_start(t->writer, path, &t->state, block) || wait)
+        return take_written(t, 1, e);
+    return 0;
+}
+
+int save(struct train *t, enum checkpoint_kind kind, int wait, struct err *e)
+{
+    struct comm_array *shared[] = {&t->params, &t->m, &t->v};
+    double begun = now(), stood;
+    unsigned bits = 0; /* nothing but to meet again */
+    struct err why;
+
+    if (comm_share(t->comm, shared, 3, e))
+        return -1;
+    if (t->writer && write_one(t, kind, wait, &why)) {
+        if (wait) {
+            *e = why;
+            return -1; /* which the others hear of */
+        }
+        warn_unwritten(&why);
+    }
+    if (comm_agree(t->comm, &bits, NULL, e))
+        return -1;
+    t->unsaved = 0;
+    stood = now() - begun;
+    t->checkpoint_seconds += stood;
+    t->next_checkpoint = now() + (t->env->checkpoint_seconds > stood / SHARE
+                                      ? t->env->checkpoint_seconds
+                                      : stood / SHARE);
+    return 0;
+}
+
+int save_end(struct train *t, struct err *e)
+{
+    struct err why;
+
+    if (!t->env->checkpoint_dir)
+        return 0;
+    if (t->env->keep_checkpoint && t->state.step == t->spec->steps &&
+        save(t, CHECKPOINT_LAST, 1, e))
+        return -1;
+    if (!t->writer)
+        return 0;
+    if (take_written(t, 1, &why))
+        warn_unwritten(&why);
+    if (!t->env->keep_checkpoint)
+        checkpoint_prune(t->env->checkpoint_dir, t->spec, 0);
+    return 0;
+}
