@@ -88,6 +88,12 @@ void sched_add(struct scheduler *s, const struct sched_job *job)
     s->unsorted = 1;
 }
 
+void sched_clear(struct scheduler *s)
+{
+    s->first = s->n = 0;
+    s->unsorted = 0;
+}
+
 /* Remove queue[i], keeping the order. */
 static void drop(struct scheduler *s, size_t i)
 {

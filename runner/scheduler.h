@@ -35,6 +35,8 @@ void sched_destroy(struct scheduler *s);
 
 /* Queue a job.  A gang wider than the widest node is narrowed to it. */
 void sched_add(struct scheduler *s, const struct sched_job *job);
+/* Empty the queue. */
+void sched_clear(struct scheduler *s);
 /* Take a job out of the queue: 1, or 0 if it is not there. */
 int sched_remove(struct scheduler *s, int64_t id);
 

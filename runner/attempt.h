@@ -1,0 +1,27 @@
+/* attempt: one try at a run, by a gang, as the coordinator sees it. */
+#ifndef LOGLOG_RUNNER_ATTEMPT_H
+#define LOGLOG_RUNNER_ATTEMPT_H
+
+#include "runner/gang.h"
+#include "runner/jobs.h"
+#include "runner/pulse.h"
+
+struct attempt {
+    struct attempt *next;
+    struct job *job;
+    struct gang gang;
+    struct pulse pulse;
+    double began;
+    int64_t resumed; /* step it went on from */
+    int failing;     /* a member failed: the rest is being ended */
+    int preempting;  /* it is to stop at a checkpoint */
+    char why[PROTO_TEXT];
+    int ended; /* member 0 has reported `result` */
+    struct train_result result;
+};
+
+/* What the database is told when the last member is through.  failures: of the
+ * run before this attempt, of at most `most`. */
+void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most);
+
+#endif

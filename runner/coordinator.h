@@ -1,0 +1,33 @@
+/* coordinator: rank 0.  It alone writes the database, decides what runs where,
+ * and supervises its own slots as well.
+ *
+ * Its loop sleeps until a child or a message wakes it, and then: takes in
+ * reports, ends attempts, starts the next ones, looks for hung runs, writes
+ * rows, asks the study what comes next.  Nothing in it waits for anybody. */
+#ifndef LOGLOG_RUNNER_COORDINATOR_H
+#define LOGLOG_RUNNER_COORDINATOR_H
+
+#include "base/err.h"
+#include "runner/net.h"
+
+#include <stdint.h>
+
+struct run_options {
+    const char *study; /* the file */
+    const char *db;
+    const char *checkpoints; /* directory; NULL: DB.ckpt */
+    int slots;               /* children of this rank */
+    double time_limit;       /* seconds from now; 0: none */
+    double grace;            /* of it, kept for stopping */
+    double hang;             /* least silence that is a hang, seconds */
+    double stand_in;         /* speed of the stand-in trainer; 0: train */
+    int replace;             /* the study file may differ from the stored one */
+    int argc;
+    char **argv; /* the command line, for the record */
+};
+
+/* The whole life of rank 0: runs the study, tells the other ranks to leave,
+ * returns the exit code that all of them end with. */
+int coordinator_run(struct net *net, const struct run_options *o);
+
+#endif

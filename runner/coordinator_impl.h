@@ -1,0 +1,77 @@
+/* coordinator_impl: the inside of the coordinator, shared by coordinator.c
+ * (the loop), dispatch.c (attempts) and progress.c (what people see). */
+#ifndef LOGLOG_RUNNER_COORDINATOR_IMPL_H
+#define LOGLOG_RUNNER_COORDINATOR_IMPL_H
+
+#include "db/store.h"
+#include "runner/attempt.h"
+#include "runner/coordinator.h"
+#include "runner/jobs.h"
+#include "runner/ledger.h"
+#include "runner/study_run.h"
+#include "runner/supervisor.h"
+#include "runner/workers.h"
+
+struct coordinator {
+    const struct run_options *o;
+    struct net *net;
+    struct supervisor *sup;
+    struct workers workers;
+    struct msg_setup setup;
+    char argv[1024]; /* for the record of every attempt */
+
+    struct study study;
+    struct study_data data;
+    struct cost_model cost;
+    struct store *db;
+    int64_t study_id;
+    struct study_run *run;
+    struct ledger ledger;
+    const char *set_name[STUDY_VALID];
+
+    struct jobs jobs;
+    struct scheduler *sched;
+    struct width_slots on;
+    struct attempt *active;
+    int n_active;
+    int stage_ready; /* study_run_advance has something to do */
+    int failed;      /* some run of the study is marked failed */
+
+    int stopping;
+    char stop_why[64]; /* "SIGTERM", "time limit" */
+    double stop_by;    /* children that are not through by then are killed */
+    double deadline;   /* of the time limit; INFINITY: none */
+    int broken;        /* `fatal` holds why the job cannot go on */
+    struct err fatal;
+
+    /* of this launch, for the progress line */
+    double began, said;
+    double real, predicted; /* slot-seconds of finished attempts */
+    int64_t stale;          /* reports of dead attempts that were refused */
+};
+
+/* The job cannot go on: stop in order, end with e's exit code. */
+void coordinator_break(struct coordinator *c, const struct err *e);
+/* Every child is to checkpoint and end. */
+void coordinator_stop(struct coordinator *c, const char *why, int signo);
+
+/* dispatch.c.  Start what can start. */
+void dispatch_start(struct coordinator *c);
+/* A message about an attempt, from `rank`. */
+void dispatch_report(struct coordinator *c, int rank, int tag,
+                     const union proto_any *m);
+/* End attempts that have hung. */
+void dispatch_watch(struct coordinator *c);
+/* End every attempt now. */
+void dispatch_kill(struct coordinator *c, const char *why);
+
+/* progress.c.  A line now and then. */
+void progress_tick(struct coordinator *c);
+/* The last line of a launch. */
+void progress_end(struct coordinator *c);
+
+/* summary.c.  The laws, the prediction and what verification measured, on
+ * stdout. */
+int summary_print(struct store *db, int64_t study, struct err *e);
+
+#endif

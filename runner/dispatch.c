@@ -1,0 +1,399 @@
+/* dispatch: attempts, from their start to their outcome. */
+#include "runner/coordinator_impl.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "runner/clock.h"
+#include "runner/version.h"
+#include "sweep/flops.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void run_dir(char path[PROTO_PATH + 32], const struct coordinator *c,
+                    int64_t run)
+{
+    snprintf(path, PROTO_PATH + 32, "%s/%" PRId64, c->setup.checkpoints, run);
+}
+
+/* The step that the newest checkpoint claims in its name; 0: none.  For the
+ * record: what a run really goes on from is what its trainer finds good. */
+static int64_t newest_checkpoint(const struct coordinator *c, int64_t run)
+{
+    char path[PROTO_PATH + 32];
+    struct dirent *entry;
+    int64_t newest = 0;
+    DIR *dir;
+
+    run_dir(path, c, run);
+    dir = opendir(path);
+    if (!dir)
+        return 0;
+    while ((entry = readdir(dir))) {
+        int64_t step;
+        int used = 0;
+
+        if (sscanf(entry->d_name, "%*16[0-9a-f]-%12" SCNd64 ".ckpt%n", &step,
+                   &used) == 1 &&
+            used && !entry->d_name[used] && step > newest)
+            newest = step;
+    }
+    closedir(dir);
+    return newest;
+}
+
+/* The run is in the database: its checkpoints are of no more use. */
+static void remove_checkpoints(const struct coordinator *c, int64_t run)
+{
+    char path[PROTO_PATH + 32];
+    struct dirent *entry;
+    DIR *dir;
+
+    run_dir(path, c, run);
+    dir = opendir(path);
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
+/* --- start --- */
+
+/* "0 1 4": the ranks of the members. */
+static void rank_list(struct str *out, const struct coordinator *c,
+                      const struct gang *g)
+{
+    for (int i = 0; i < g->size; i++)
+        str_addf(out, "%s%d", i ? " " : "", c->workers.slot_rank[g->slot[i]]);
+}
+
+static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
+{
+    const struct msg_hello *first =
+        &c->workers.rank[c->workers.slot_rank[a->gang.slot[0]]].hello;
+    struct str ranks;
+    int rc;
+
+    str_init(&ranks);
+    rank_list(&ranks, c, &a->gang);
+    a->resumed = newest_checkpoint(c, a->gang.run);
+    rc = ledger_flush(&c->ledger, e);
+    if (!rc)
+        rc = db_attempt_begin(&a->gang.attempt, c->db,
+                              &(struct db_attempt){.run = a->gang.run,
+                                                   .gang = a->gang.size,
+                                                   .resumed_step = a->resumed,
+                                                   .host = first->host,
+                                                   .build = version_build(),
+                                                   .commit = version_commit(),
+                                                   .argv = c->argv,
+                                                   .device = c->o->stand_in > 0
+                                                                 ? "stand-in"
+                                                                 : "cpu",
+                                                   .ranks = ranks.text,
+                                                   .pid = first->pid},
+                              e);
+    str_release(&ranks);
+    return rc;
+}
+
+static void assign_members(struct coordinator *c, const struct attempt *a)
+{
+    const struct workers *w = &c->workers;
+    struct msg_assign m;
+
+    memset(&m, 0, sizeof m);
+    m.gang = a->gang.size;
+    m.run = a->gang.run;
+    m.attempt = a->gang.attempt;
+    m.seconds = a->job->seconds;
+    m.spec = a->job->run.plan.spec;
+    if (a->gang.size > 1)
+        gang_name(m.rendezvous,
+                  w->rank[w->slot_rank[a->gang.slot[0]]].hello.pid, m.run,
+                  m.attempt);
+    for (int i = 0; i < a->gang.size; i++) {
+        m.member = i;
+        m.slot = workers_local(w, a->gang.slot[i]);
+        net_send(c->net, w->slot_rank[a->gang.slot[i]], MSG_ASSIGN, &m,
+                 sizeof m);
+    }
+}
+
+/* Seconds that one evaluation may take, generously: a forward pass is a third
+ * of a training step's work. */
+static double expected_eval(const struct coordinator *c,
+                            const struct run_spec *s)
+{
+    double tokens = c->data.valid_tokens;
+
+    if (s->eval_tokens)
+        tokens = (double)s->eval_tokens * c->study.n_valid;
+    return cost_seconds(&c->cost, s) * tokens / (3 * (double)spec_tokens(s));
+}
+
+static void start(struct coordinator *c, const struct sched_start *what)
+{
+    struct job *job = c->jobs.job[what->job.id];
+    struct attempt *a = xcalloc(1, sizeof *a);
+    struct err e;
+
+    a->job = job;
+    a->gang.run = job->run.id;
+    a->gang.size = a->gang.at_work = what->job.gang;
+    memcpy(a->gang.slot, what->slot, sizeof a->gang.slot);
+    if (record_start(c, a, &e)) {
+        coordinator_break(c, &e);
+        free(a);
+        return;
+    }
+    a->began = clock_now();
+    pulse_start(&a->pulse, a->began, c->o->hang,
+                expected_eval(c, &job->run.plan.spec));
+    job->now = JOB_ACTIVE;
+    job->run.attempts = (int)a->gang.attempt;
+    a->next = c->active;
+    c->active = a;
+    c->n_active++;
+    assign_members(c, a);
+    log_debug("run %" PRId64 "/a%" PRId64 " starts on %d slot%s", a->gang.run,
+              a->gang.attempt, a->gang.size, a->gang.size > 1 ? "s" : "");
+}
+
+void dispatch_start(struct coordinator *c)
+{
+    struct sched_start what;
+
+    while (!c->stopping && sched_next(c->sched, clock_now(), &what))
+        start(c, &what);
+}
+
+/* --- end --- */
+
+/* End the members that are still at it. */
+static void kill_members(struct coordinator *c, const struct attempt *a)
+{
+    const struct workers *w = &c->workers;
+
+    for (int i = 0; i < a->gang.size; i++) {
+        struct msg_kill m;
+
+        if (a->gang.ended[i])
+            continue;
+        memset(&m, 0, sizeof m);
+        m.run = a->gang.run;
+        m.attempt = a->gang.attempt;
+        m.slot = workers_local(w, a->gang.slot[i]);
+        net_send(c->net, w->slot_rank[a->gang.slot[i]], MSG_KILL, &m, sizeof m);
+    }
+}
+
+static void fail_attempt(struct coordinator *c, struct attempt *a,
+                         const char *why)
+{
+    if (a->failing)
+        return;
+    a->failing = 1;
+    snprintf(a->why, sizeof a->why, "%s", why);
+    kill_members(c, a);
+}
+
+static void tell(struct coordinator *c, const struct attempt *a,
+                 const struct db_outcome *o)
+{
+    const char *what, *kind = "fault";
+    char text[PROTO_TEXT + 128];
+
+    if (o->state == RUN_DONE || o->preempted)
+        return;
+    if (o->state == RUN_PENDING) {
+        what = "queued again";
+        kind = "retry";
+    } else if (o->state == RUN_DIVERGED) {
+        what = "diverged, which is a result";
+    } else {
+        what = "given up";
+    }
+    snprintf(text, sizeof text,
+             "run %" PRId64 ", attempt %" PRId64 ", step %" PRId64 ": %s: %s",
+             a->gang.run, a->gang.attempt, o->steps, o->reason, what);
+    if (o->state == RUN_DIVERGED)
+        log0_info("%s", text);
+    else
+        log0_warn("%s", text);
+    db_event(c->db, c->study_id, a->gang.run, kind, text, NULL);
+}
+
+static int record_end(struct coordinator *c, const struct attempt *a,
+                      const struct db_outcome *o, struct err *e)
+{
+    if (ledger_flush(&c->ledger, e) || store_begin(c->db, e))
+        return -1;
+    tell(c, a, o);
+    if (db_attempt_end(c->db, a->gang.run, a->gang.attempt, o, e) < 0) {
+        store_rollback(c->db);
+        return -1;
+    }
+    return store_commit(c->db, e);
+}
+
+/* The last member is through. */
+static void finish(struct coordinator *c, struct attempt *a)
+{
+    struct job *job = a->job;
+    struct db_outcome o;
+    struct err e;
+
+    for (struct attempt **at = &c->active; *at; at = &(*at)->next)
+        if (*at == a) {
+            *at = a->next;
+            break;
+        }
+    c->n_active--;
+    attempt_outcome(&o, a, c->study.max_attempts);
+    if (record_end(c, a, &o, &e)) {
+        coordinator_break(c, &e);
+        free(a);
+        return;
+    }
+    job->run.state = o.state;
+    job->run.failures += a->failing && !o.preempted;
+    if (o.state == RUN_PENDING) {
+        jobs_requeue(job, c->sched);
+    } else {
+        job->now = JOB_FINAL;
+        c->failed |= o.state == RUN_FAILED;
+        c->stage_ready |= study_run_final(c->run, job->run.id, o.state);
+        if (o.state != RUN_FAILED)
+            remove_checkpoints(c, job->run.id);
+        if (o.state == RUN_DONE && !a->resumed) {
+            c->real += (clock_now() - a->began) * a->gang.size;
+            c->predicted += job->run.plan.seconds;
+        }
+    }
+    free(a);
+}
+
+static struct attempt *find(const struct coordinator *c, int64_t run,
+                            int64_t attempt)
+{
+    for (struct attempt *a = c->active; a; a = a->next)
+        if (a->gang.run == run && a->gang.attempt == attempt)
+            return a;
+    return NULL;
+}
+
+/* A member on this slot is through, well or ill. */
+static void member_ended(struct coordinator *c, struct attempt *a, int slot)
+{
+    int member = gang_member(&a->gang, slot), over;
+
+    BUG_ON(member < 0);
+    over = gang_end(&a->gang, member);
+    BUG_ON(over < 0);
+    sched_release(c->sched, slot);
+    if (over)
+        finish(c, a);
+}
+
+static void on_end(struct coordinator *c, struct attempt *a, int slot,
+                   const struct msg_end *m)
+{
+    if (m->rc) {
+        fail_attempt(c, a, m->text);
+    } else if (m->member == 0) {
+        a->result = m->result;
+        a->ended = 1;
+        if (m->result.end == TRAIN_STOPPED)
+            snprintf(a->why, sizeof a->why, "stopped: %s",
+                     c->stopping ? c->stop_why : "a signal to its process");
+    }
+    member_ended(c, a, slot);
+}
+
+static void on_steps(struct coordinator *c, struct attempt *a,
+                     const struct msg_steps *m)
+{
+    const struct run_spec *s = &a->job->run.plan.spec;
+    double now = clock_now();
+
+    for (int64_t i = 0; i < m->n; i++) {
+        int64_t step = m->step[i].step;
+        pulse_step(&a->pulse, now, &m->step[i],
+                   step == s->steps ||
+                       (s->eval_every && step % s->eval_every == 0));
+    }
+    ledger_steps(&c->ledger, m);
+}
+
+void dispatch_report(struct coordinator *c, int rank, int tag,
+                     const union proto_any *m)
+{
+    int64_t run, attempt;
+    struct attempt *a;
+
+    if (tag == MSG_GONE) {
+        run = m->gone.run;
+        attempt = m->gone.attempt;
+    } else {
+        proto_subject(&run, &attempt, tag, m);
+    }
+    a = find(c, run, attempt);
+    if (!a) {
+        c->stale++;
+        return;
+    }
+    switch (tag) {
+    case MSG_GONE:
+        fail_attempt(c, a, m->gone.why);
+        member_ended(c, a, workers_slot(&c->workers, rank, m->gone.slot));
+        return;
+    case MSG_END:
+        on_end(c, a, workers_slot(&c->workers, rank, m->end.slot), &m->end);
+        return;
+    case MSG_BEGIN:
+        a->resumed = m->begin.step;
+        break;
+    case MSG_STEPS:
+        on_steps(c, a, &m->steps);
+        return;
+    case MSG_EVAL:
+        pulse_eval(&a->pulse, clock_now(), m->eval.eval.seconds);
+        ledger_eval(&c->ledger, &m->eval);
+        return;
+    default:
+        break;
+    }
+    pulse_news(&a->pulse, clock_now());
+}
+
+void dispatch_watch(struct coordinator *c)
+{
+    double now = clock_now();
+
+    for (struct attempt *a = c->active; a; a = a->next) {
+        char why[PROTO_TEXT];
+
+        if (a->failing || !pulse_hung(&a->pulse, now))
+            continue;
+        snprintf(why, sizeof why,
+                 "hung: no progress for %.0f s (a step takes %.3g s)",
+                 now - a->pulse.seen, pulse_median(&a->pulse));
+        fail_attempt(c, a, why);
+    }
+}
+
+void dispatch_kill(struct coordinator *c, const char *why)
+{
+    for (struct attempt *a = c->active; a; a = a->next) {
+        a->preempting = 1;
+        fail_attempt(c, a, why);
+    }
+}

@@ -1,0 +1,110 @@
+/* jobs: see jobs.h. */
+#include "runner/jobs.h"
+
+#include "base/mem.h"
+#include "sweep/flops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void jobs_init(struct jobs *j)
+{
+    memset(j, 0, sizeof *j);
+}
+
+void jobs_release(struct jobs *j)
+{
+    for (size_t i = 0; i < j->n; i++)
+        free(j->job[i]);
+    free(j->job);
+    free(j->slot);
+    memset(j, 0, sizeof *j);
+}
+
+/* The place of this run in the hash: where it is, or would be. */
+static size_t place(const struct jobs *j, int64_t run)
+{
+    size_t i = (size_t)run & (j->n_slot - 1);
+
+    while (j->slot[i] && j->job[j->slot[i] - 1]->run.id != run)
+        i = (i + 1) & (j->n_slot - 1);
+    return i;
+}
+
+static void grow_hash(struct jobs *j)
+{
+    if (2 * (j->n + 1) <= j->n_slot)
+        return;
+    free(j->slot);
+    j->n_slot = j->n_slot ? 2 * j->n_slot : 256;
+    j->slot = xcalloc(j->n_slot, sizeof *j->slot);
+    for (size_t i = 0; i < j->n; i++)
+        j->slot[place(j, j->job[i]->run.id)] = (int64_t)i + 1;
+}
+
+struct job *jobs_find(const struct jobs *j, int64_t run)
+{
+    int64_t at = j->n_slot ? j->slot[place(j, run)] : 0;
+
+    return at ? j->job[at - 1] : NULL;
+}
+
+struct job *jobs_add(struct jobs *j, const struct db_run *run)
+{
+    struct job *job = jobs_find(j, run->id);
+
+    if (job)
+        return job;
+    grow_hash(j);
+    j->job = mem_grow(j->job, &j->cap, j->n + 1, sizeof(struct job *));
+    job = xcalloc(1, sizeof *job);
+    job->run = *run;
+    job->number = (int64_t)j->n;
+    job->gang = 1;
+    j->job[j->n] = job;
+    j->slot[place(j, run->id)] = (int64_t)++j->n;
+    return job;
+}
+
+void jobs_requeue(struct job *job, struct scheduler *s)
+{
+    job->now = JOB_QUEUED;
+    sched_add(s, &(struct sched_job){job->number, job->seconds, job->gang, 0});
+}
+
+void jobs_queue(struct jobs *j, struct scheduler *s,
+                const struct width_slots *on, int gang)
+{
+    struct sched_job *queued = xcalloc(j->n + 1, sizeof *queued);
+    int *most = xcalloc(j->n + 1, sizeof *most);
+    size_t n = 0;
+
+    sched_clear(s);
+    for (size_t i = 0; i < j->n; i++) {
+        const struct run_spec *spec = &j->job[i]->run.plan.spec;
+        int widest = run_leaves(spec);
+
+        if (j->job[i]->now != JOB_QUEUED)
+            continue;
+        queued[n] =
+            (struct sched_job){(int64_t)i, j->job[i]->run.plan.seconds, 1, 0};
+        most[n] = gang && gang < widest ? gang : widest;
+        if (gang) {
+            queued[n].gang = most[n];
+            queued[n].seconds = width_seconds(queued[n].seconds, most[n]);
+        }
+        n++;
+    }
+    if (!gang)
+        width_choose(queued, most, n, on);
+    for (size_t i = 0; i < n; i++) {
+        struct job *job = j->job[queued[i].id];
+
+        job->gang =
+            queued[i].gang < sched_widest(s) ? queued[i].gang : sched_widest(s);
+        job->seconds = queued[i].seconds;
+        sched_add(s, &queued[i]);
+    }
+    free(queued);
+    free(most);
+}

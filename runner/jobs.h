@@ -1,0 +1,43 @@
+/* jobs: the runs that are not final, as the coordinator knows them: what to
+ * train, how wide, and where they stand. */
+#ifndef LOGLOG_RUNNER_JOBS_H
+#define LOGLOG_RUNNER_JOBS_H
+
+#include "db/runs.h"
+#include "runner/scheduler.h"
+#include "runner/width.h"
+
+enum job_now { JOB_QUEUED, JOB_ACTIVE, JOB_FINAL };
+
+struct job {
+    struct db_run run; /* as of the last change */
+    enum job_now now;
+    double seconds; /* predicted, with its gang */
+    int gang;
+    int64_t number; /* its id for the scheduler */
+};
+
+struct jobs {
+    struct job **job; /* by number */
+    size_t n, cap;
+    int64_t *slot; /* hash of run ids to numbers + 1 */
+    size_t n_slot;
+};
+
+void jobs_init(struct jobs *j);
+void jobs_release(struct jobs *j);
+
+/* The job of a run; NULL: none. */
+struct job *jobs_find(const struct jobs *j, int64_t run);
+/* Add the run unless it is there; the job. */
+struct job *jobs_add(struct jobs *j, const struct db_run *run);
+
+/* Choose the widths of all queued jobs anew and queue them in `s`, whose
+ * queue is emptied first.  gang: processes a run that the study asks for; 0:
+ * by the packer. */
+void jobs_queue(struct jobs *j, struct scheduler *s,
+                const struct width_slots *on, int gang);
+/* Queue one that was active, as wide as it was. */
+void jobs_requeue(struct job *job, struct scheduler *s);
+
+#endif

@@ -1,0 +1,81 @@
+/* ledger: see ledger.h. */
+#include "runner/ledger.h"
+
+#include "base/mem.h"
+#include "runner/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void ledger_init(struct ledger *l, struct store *db,
+                 const char *const *set_name)
+{
+    memset(l, 0, sizeof *l);
+    l->db = db;
+    l->set_name = set_name;
+}
+
+void ledger_release(struct ledger *l)
+{
+    free(l->step);
+    free(l->eval);
+    memset(l, 0, sizeof *l);
+}
+
+static void begin(struct ledger *l)
+{
+    if (!l->n_step && !l->n_eval)
+        l->since = clock_now();
+}
+
+void ledger_steps(struct ledger *l, const struct msg_steps *m)
+{
+    begin(l);
+    l->step = mem_grow(l->step, &l->cap_step, l->n_step + (size_t)m->n,
+                       sizeof *l->step);
+    for (int64_t i = 0; i < m->n; i++) {
+        const struct step_report *r = &m->step[i];
+        l->step[l->n_step++] =
+            (struct db_step){m->run,  m->attempt, r->step,      r->tokens,
+                             r->loss, r->lr,      r->grad_norm, r->seconds};
+    }
+}
+
+void ledger_eval(struct ledger *l, const struct msg_eval *m)
+{
+    const struct eval_report *r = &m->eval;
+
+    begin(l);
+    l->eval = mem_grow(l->eval, &l->cap_eval, l->n_eval + 1, sizeof *l->eval);
+    l->eval[l->n_eval++] = (struct db_eval){
+        m->run,  m->attempt, r->step,    r->tokens,     l->set_name[r->set],
+        r->loss, r->bpb,     r->seconds, r->eval_tokens};
+}
+
+int ledger_flush(struct ledger *l, struct err *e)
+{
+    if (!l->n_step && !l->n_eval)
+        return 0;
+    if (store_begin(l->db, e))
+        return -1;
+    if (db_steps_add(l->db, l->step, l->n_step, e) ||
+        db_evals_add(l->db, l->eval, l->n_eval, e)) {
+        store_rollback(l->db);
+        return -1;
+    }
+    if (store_commit(l->db, e))
+        return -1;
+    l->rows += (int64_t)(l->n_step + l->n_eval);
+    l->n_step = l->n_eval = 0;
+    return 0;
+}
+
+int ledger_tick(struct ledger *l, struct err *e)
+{
+    size_t rows = l->n_step + l->n_eval;
+
+    if (!rows ||
+        (rows < LEDGER_ROWS && clock_now() - l->since < LEDGER_SECONDS))
+        return 0;
+    return ledger_flush(l, e);
+}

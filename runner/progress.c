@@ -1,0 +1,81 @@
+/* progress: where a launch stands, in one line: once a minute into a log, in
+ * place on a terminal. */
+#include "runner/coordinator_impl.h"
+
+#include "base/log.h"
+#include "runner/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_SECONDS 60.0
+#define LIVE_SECONDS 0.5
+
+/* Share of an active run that is behind it. */
+static double part_done(const struct attempt *a)
+{
+    return (double)a->pulse.step / (double)a->job->run.plan.spec.steps;
+}
+
+/* Predicted seconds of work left in the stages known so far, all slots busy,
+ * scaled by how this launch's runs compare with their predictions. */
+static double seconds_left(const struct coordinator *c,
+                           const struct study_tally *t)
+{
+    double left = t->seconds - t->seconds_final;
+    double scale = c->predicted > 0 ? c->real / c->predicted : 1;
+
+    for (const struct attempt *a = c->active; a; a = a->next)
+        left -= a->job->run.plan.seconds * part_done(a);
+    return (left > 0 ? left : 0) * scale / c->on.n_slots;
+}
+
+static void line(char *text, size_t room, const struct coordinator *c)
+{
+    char eta[STR_DOUBLE], spent[STR_DOUBLE];
+    struct study_tally t;
+    size_t n;
+
+    study_run_tally(&t, c->run);
+    str_seconds(eta, seconds_left(c, &t));
+    str_seconds(spent, clock_now() - c->began);
+    n = (size_t)snprintf(text, room, "%zu of %zu runs, %d active", t.final,
+                         t.runs, c->n_active);
+    if (t.diverged)
+        n += (size_t)snprintf(text + n, room - n, ", %zu diverged", t.diverged);
+    if (t.failed)
+        n += (size_t)snprintf(text + n, room - n, ", %zu failed", t.failed);
+    snprintf(text + n, room - n, "; %s so far, about %s left%s", spent, eta,
+             study_run_end(c->run) == STUDY_GOES_ON ? " of the open stages"
+                                                    : "");
+}
+
+void progress_tick(struct coordinator *c)
+{
+    int live = isatty(STDERR_FILENO) && log_level() >= LOG_INFO;
+    double now = clock_now();
+    char text[200];
+
+    if (now - c->said < (live ? LIVE_SECONDS : LOG_SECONDS))
+        return;
+    c->said = now;
+    line(text, sizeof text, c);
+    if (live)
+        fprintf(stderr, "\r\033[K%s", text);
+    else
+        log0_info("%s", text);
+}
+
+void progress_end(struct coordinator *c)
+{
+    char text[200];
+
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K");
+    line(text, sizeof text, c);
+    log0_info("%s", text);
+    if (c->stale)
+        log_debug("%lld late reports of ended attempts were refused",
+                  (long long)c->stale);
+}

@@ -1,0 +1,452 @@
+/* study_fit: what the results of a stage decide; see study_stage.h.
+ *
+ * What is fitted is stored once, when its stage completes.  A study that is
+ * resumed later fits again in memory where it needs the law: the same results
+ * give the same law. */
+#include "runner/study_stage.h"
+
+#include "analysis/curve.h"
+#include "analysis/fit_json.h"
+#include "analysis/hyper_fit.h"
+#include "analysis/isoflop_fit.h"
+#include "analysis/predict.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "db/fits.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAME_FLOPS 1e-9 /* relative: two spellings of one budget */
+
+/* The points of every stage of this kind (k < 0), or of stage k. */
+static int read_points(struct points *p, const struct study_run *s,
+                       enum stage_kind kind, int k, struct err *e)
+{
+    points_init(p);
+    for (int i = 0; i < s->study->n_stage; i++) {
+        const struct stage *stage = &s->study->stage[i];
+
+        if (k >= 0 ? i != k : stage->kind != kind)
+            continue;
+        if (points_from_db(p, s->db, s->id, stage->name, NULL, e)) {
+            points_release(p);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Keep a fit, given as its JSON object (freed here). */
+static int store_fit(const struct study_run *s, const char *law, char *json,
+                     const struct points *p, struct err *e)
+{
+    struct fit_result r;
+    char input[HASH_HEX];
+    int64_t id;
+    int rc;
+
+    if (fit_result_from_json(&r, json, e)) {
+        free(json);
+        return -1;
+    }
+    points_hash(input, p);
+    rc = db_fit_put(&id, s->db, s->id,
+                    &(struct db_fit){.law = law,
+                                     .method = r.method,
+                                     .n = (int64_t)r.n,
+                                     .identified = r.identified,
+                                     .refused = r.refused[0] ? r.refused : NULL,
+                                     .input = input,
+                                     .json = json},
+                    e);
+    fit_result_release(&r);
+    free(json);
+    return rc;
+}
+
+static int note(const struct study_run *s, const char *text, struct err *e)
+{
+    log0_info("%s", text);
+    return db_event(s->db, s->id, 0, "note", text, e);
+}
+
+/* The study ends at stage k. */
+static int refuse(struct study_run *s, int k, const char *reason,
+                  const char *settle, struct err *e)
+{
+    struct str all;
+    int rc;
+
+    str_init(&all);
+    str_add(&all, reason);
+    if (settle && *settle)
+        str_addf(&all, "; to settle it: %s", settle);
+    str_addf(&s->why, "stage '%s': %s\n", s->study->stage[k].name, all.text);
+    rc = stage_mark(s, k, STAGE_REFUSED, all.text, e);
+    str_release(&all);
+    return rc;
+}
+
+/* --- hyper --- */
+
+static int fit_hyper(struct hyper_fit *f, struct points *p,
+                     const struct study_run *s, int k, struct err *e)
+{
+    struct hyper_opts o;
+
+    hyper_opts_default(&o);
+    if (k >= 0)
+        o.bootstrap = 0; /* where to extend does not need intervals */
+    if (read_points(p, s, STAGE_HYPER, k, e))
+        return -1;
+    if (hyper_fit(f, p, &o, e)) {
+        points_release(p);
+        return -1;
+    }
+    return 0;
+}
+
+/* More lines where an optimum sits on the edge of its grid. */
+static int extend_hyper(struct study_run *s, int k, const struct hyper_fit *f,
+                        struct err *e)
+{
+    size_t before = s->stage[k].plan.n;
+
+    for (int i = 0; i < f->n_grid; i++) {
+        const struct hyper_grid *g = &f->grid[i];
+
+        if (!g->dlr && !g->dbatch)
+            continue;
+        if (plan_extend_hyper(&s->stage[k].plan, s->study, k, g->flops, g->dlr,
+                              g->dbatch, &s->ctx, e) < 0)
+            return -1;
+    }
+    if (s->stage[k].plan.n == before)
+        return 0;
+    return stage_store(s, k, before, e) ? -1 : 1;
+}
+
+static int extend_note(const struct study_run *s, int k, size_t before,
+                       struct err *e)
+{
+    struct str text;
+    int rc;
+
+    str_init(&text);
+    str_addf(&text,
+             "stage '%s': an optimum is at the edge of the design, %zu runs "
+             "more",
+             s->study->stage[k].name, s->stage[k].plan.n - before);
+    rc = note(s, text.text, e);
+    str_release(&text);
+    return rc ? -1 : 1;
+}
+
+/* Every budget's best learning rate is the lowest or the highest tried. */
+static int all_at_edge(const struct hyper_fit *f, const char **why)
+{
+    *why = "";
+    for (int i = 0; i < f->n_grid; i++) {
+        if (!f->grid[i].dlr)
+            return 0;
+        *why = f->grid[i].why;
+    }
+    return 1;
+}
+
+static int other_hyper_open(const struct study_run *s, int k)
+{
+    for (int i = 0; i < s->study->n_stage; i++)
+        if (i != k && s->study->stage[i].kind == STAGE_HYPER &&
+            s->stage[i].now != STAGE_COMPLETE)
+            return 1;
+    return 0;
+}
+
+/* The last hyper stage is through: the law, stored. */
+static int close_hyper(struct study_run *s, int k, struct err *e)
+{
+    struct hyper_fit f;
+    struct points p;
+    const char *edge;
+    struct str how;
+    int rc = -1;
+
+    if (fit_hyper(&f, &p, s, -1, e))
+        return -1;
+    str_init(&how);
+    hyper_fit_use(&s->law, &how, &f);
+    if (store_fit(s, "hyper", hyper_fit_json(&f), &p, e))
+        goto out;
+    if (all_at_edge(&f, &edge))
+        rc = refuse(s, k, edge,
+                    "a wider lr axis, or a larger `extend` of this stage", e);
+    else
+        rc = stage_mark(s, k, STAGE_COMPLETE,
+                        hyper_fit_identified(&f) ? NULL : how.text, e);
+    if (!rc && s->stage[k].now == STAGE_COMPLETE)
+        rc = note(s, how.text, e);
+out:
+    str_release(&how);
+    hyper_fit_release(&f);
+    points_release(&p);
+    return rc;
+}
+
+int stage_judge_hyper(struct study_run *s, int k, struct err *e)
+{
+    size_t before = s->stage[k].plan.n;
+    struct hyper_fit f;
+    struct points p;
+    struct err why;
+    int rc;
+
+    if (fit_hyper(&f, &p, s, k, &why))
+        return refuse(s, k, why.text, "see why its runs failed", e);
+    rc = extend_hyper(s, k, &f, e);
+    hyper_fit_release(&f);
+    points_release(&p);
+    if (rc)
+        return rc < 0 ? -1 : extend_note(s, k, before, e);
+    if (other_hyper_open(s, k))
+        return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
+    return close_hyper(s, k, e);
+}
+
+int study_law(struct study_run *s, struct err *e)
+{
+    struct hyper_fit f;
+    struct points p;
+    struct str how;
+
+    if (fit_hyper(&f, &p, s, -1, e))
+        return -1;
+    str_init(&how);
+    hyper_fit_use(&s->law, &how, &f);
+    s->ctx.law = &s->law;
+    str_release(&how);
+    hyper_fit_release(&f);
+    points_release(&p);
+    return 0;
+}
+
+/* --- isoflop --- */
+
+static int extend_isoflop(struct study_run *s, int k,
+                          const struct isoflop_fit *f, struct err *e)
+{
+    size_t before = s->stage[k].plan.n;
+
+    if (s->study->stage[k].hyper == HYPER_FITTED && study_law(s, e))
+        return -1;
+    for (int i = 0; i < f->n_budget; i++)
+        if (f->budget[i].dir &&
+            plan_extend_isoflop(&s->stage[k].plan, s->study, k,
+                                f->budget[i].flops, f->budget[i].dir, &s->ctx,
+                                e) < 0)
+            return -1;
+    if (s->stage[k].plan.n == before)
+        return 0;
+    return stage_store(s, k, before, e) ? -1 : 1;
+}
+
+/* Store the allocation law and the loss law behind it. */
+static int store_isoflop(const struct study_run *s, const struct isoflop_fit *f,
+                         const struct points *p, struct err *e)
+{
+    struct curve_point *c;
+    struct curve_opts o;
+    struct curve_fit curve;
+    struct err why;
+    int n, rc;
+
+    if (store_fit(s, "isoflop", isoflop_fit_json(f), p, e))
+        return -1;
+    n = curve_points(&c, f);
+    if (n <= 0)
+        return 0;
+    curve_opts_default(&o);
+    rc = curve_fit(&curve, c, n, f->noise, &o, &why);
+    free(c);
+    if (rc)
+        return note(s, why.text, e);
+    rc = store_fit(s, "loss", curve_fit_json(&curve), p, e);
+    curve_fit_release(&curve);
+    return rc;
+}
+
+int stage_judge_isoflop(struct study_run *s, int k, struct err *e)
+{
+    size_t before = s->stage[k].plan.n;
+    struct isoflop_opts o;
+    struct isoflop_fit f;
+    struct points p;
+    struct err why;
+    int rc;
+
+    isoflop_opts_default(&o);
+    if (read_points(&p, s, STAGE_ISOFLOP, k, e))
+        return -1;
+    if (isoflop_fit(&f, &p, &o, &why)) {
+        points_release(&p);
+        return refuse(s, k, why.text, "see why its runs failed", e);
+    }
+    rc = extend_isoflop(s, k, &f, e);
+    if (rc == 1) {
+        rc = extend_note(s, k, before, e);
+    } else if (rc == 0) {
+        rc = store_isoflop(s, &f, &p, e);
+        if (!rc)
+            rc = stage_mark(s, k, STAGE_COMPLETE,
+                            f.identified ? NULL : f.refused, e);
+    }
+    isoflop_fit_release(&f);
+    points_release(&p);
+    return rc;
+}
+
+/* --- predict and verify --- */
+
+static int fit_laws(struct laws *l, const struct study_run *s, struct err *e)
+{
+    struct points hyper, isoflop;
+    struct laws_opts o;
+    int rc;
+
+    if (read_points(&hyper, s, STAGE_HYPER, -1, e))
+        return -1;
+    if (read_points(&isoflop, s, STAGE_ISOFLOP, -1, e)) {
+        points_release(&hyper);
+        return -1;
+    }
+    laws_opts_study(&o, s->study);
+    rc = laws_fit(l, &hyper, &isoflop, &o, e);
+    points_release(&hyper);
+    points_release(&isoflop);
+    return rc;
+}
+
+static int registered(const struct db_prediction *p, size_t n, double flops)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fabs(p[i].choice.flops / flops - 1) < SAME_FLOPS)
+            return (int)i;
+    return -1;
+}
+
+static void free_predictions(struct db_prediction *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(p[i].json);
+    free(p);
+}
+
+/* Predict one budget and register it.  1: refused (stage marked). */
+static int predict_one(struct study_run *s, int k, const struct laws *l,
+                       double flops, struct err *e)
+{
+    struct prediction p;
+    struct db_prediction d;
+    struct err why;
+    int rc;
+
+    if (predict(&p, l, flops, &why))
+        return refuse(s, k, why.text, NULL, e) ? -1 : 1;
+    if (p.refused[0]) {
+        rc = refuse(s, k, p.refused, p.settle, e) ? -1 : 1;
+        prediction_release(&p);
+        return rc;
+    }
+    d = (struct db_prediction){.choice = p.choice,
+                               .M = p.M,
+                               .N = p.N,
+                               .D = p.D,
+                               .bpb = p.bpb,
+                               .bpb_lo = p.lo,
+                               .bpb_hi = p.hi,
+                               .level = p.level,
+                               .decades = p.decades,
+                               .json = prediction_json(&p)};
+    rc = db_prediction_put(s->db, s->id, k, &d, e);
+    free(d.json);
+    if (!rc && !p.allocation_identified) {
+        struct str text;
+
+        str_init(&text);
+        str_addf(&text,
+                 "the allocation law is not identified; the loss law is, and "
+                 "the prediction for %.4g flops goes on with the sizes of the "
+                 "stated fallback%s%s",
+                 flops, p.settle[0] ? "; to settle it: " : "", p.settle);
+        rc = note(s, text.text, e);
+        str_release(&text);
+    }
+    prediction_release(&p);
+    return rc;
+}
+
+int stage_predict(struct study_run *s, int k, struct err *e)
+{
+    const struct axis *flops = &s->study->stage[k].flops;
+    struct db_prediction *have;
+    struct laws laws;
+    size_t n;
+    int missing = 0, rc = 0;
+
+    if (db_predictions(&have, &n, s->db, s->id, e))
+        return -1;
+    for (int i = 0; i < flops->n; i++)
+        missing += registered(have, n, flops->value[i]) < 0;
+    if (missing) {
+        struct err why;
+
+        if (fit_laws(&laws, s, &why)) {
+            free_predictions(have, n);
+            return refuse(s, k, why.text, NULL, e);
+        }
+        for (int i = 0; i < flops->n && !rc; i++)
+            if (registered(have, n, flops->value[i]) < 0)
+                rc = predict_one(s, k, &laws, flops->value[i], e);
+        laws_release(&laws);
+    }
+    free_predictions(have, n);
+    if (rc)
+        return rc < 0 ? -1 : 0;
+    if (s->stage[k].was_complete && !missing) {
+        s->stage[k].now = STAGE_COMPLETE;
+        return 0;
+    }
+    return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
+}
+
+int stage_plan_verify(struct study_run *s, int k, struct err *e)
+{
+    const struct axis *flops = &s->study->stage[k].flops;
+    struct db_prediction *have;
+    size_t n;
+    int rc = 0;
+
+    if (db_predictions(&have, &n, s->db, s->id, e))
+        return -1;
+    for (int i = 0; i < flops->n && !rc; i++) {
+        int at = registered(have, n, flops->value[i]);
+
+        if (at < 0)
+            rc = err_set(e, ERR_USAGE,
+                         "no prediction for %g flops is registered; a predict "
+                         "stage before it must name this budget",
+                         flops->value[i]);
+        else if (plan_verify(&s->stage[k].plan, s->study, k, &have[at].choice,
+                             &s->ctx, e))
+            rc = -1;
+    }
+    free_predictions(have, n);
+    return rc;
+}
+
+int stage_judge_verify(struct study_run *s, int k, struct err *e)
+{
+    return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
+}

@@ -1,0 +1,119 @@
+/* workers: see workers.h. */
+#include "runner/workers.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void workers_init(struct workers *w, int ranks)
+{
+    memset(w, 0, sizeof *w);
+    w->n = ranks;
+    w->rank = xcalloc((size_t)ranks, sizeof *w->rank);
+}
+
+void workers_release(struct workers *w)
+{
+    free(w->rank);
+    free(w->slot_rank);
+    free(w->slot_node);
+    memset(w, 0, sizeof *w);
+}
+
+int workers_missing(const struct workers *w)
+{
+    for (int i = 0; i < w->n; i++)
+        if (!w->rank[i].there)
+            return i;
+    return -1;
+}
+
+/* Number the nodes and lay out the slots. */
+static void complete(struct workers *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        struct worker *me = &w->rank[i];
+
+        me->node = -1;
+        for (int k = 0; k < i && me->node < 0; k++)
+            if (w->rank[k].hello.node == me->hello.node)
+                me->node = w->rank[k].node;
+        if (me->node < 0)
+            me->node = w->n_nodes++;
+        me->first = w->n_slots;
+        w->n_slots += me->hello.slots;
+    }
+    w->slot_rank = xcalloc((size_t)w->n_slots, sizeof(int));
+    w->slot_node = xcalloc((size_t)w->n_slots, sizeof(int));
+    for (int i = 0; i < w->n; i++)
+        for (int k = 0; k < w->rank[i].hello.slots; k++) {
+            w->slot_rank[w->rank[i].first + k] = i;
+            w->slot_node[w->rank[i].first + k] = w->rank[i].node;
+        }
+}
+
+int workers_hello(struct workers *w, int rank, const struct msg_hello *m,
+                  struct err *e)
+{
+    BUG_ON(rank < 0 || rank >= w->n || w->rank[rank].there);
+    if (m->magic != PROTO_MAGIC || m->version != PROTO_VERSION ||
+        m->spec_size != (int32_t)sizeof(struct run_spec))
+        return err_set(e, ERR_ENV,
+                       "rank %d on %s runs another build of loglog (%s): "
+                       "install one build on all nodes",
+                       rank, m->host, m->commit);
+    w->rank[rank].there = 1;
+    w->rank[rank].hello = *m;
+    if (workers_missing(w) >= 0)
+        return 0;
+    complete(w);
+    return 1;
+}
+
+int workers_slot(const struct workers *w, int rank, int local)
+{
+    if (rank < 0 || rank >= w->n || local < 0 ||
+        local >= w->rank[rank].hello.slots)
+        return -1;
+    return w->rank[rank].first + local;
+}
+
+int workers_local(const struct workers *w, int slot)
+{
+    return slot - w->rank[w->slot_rank[slot]].first;
+}
+
+int workers_crowded(const struct workers *w, char *text, size_t room)
+{
+    for (int node = 0; node < w->n_nodes; node++) {
+        int slots = 0, cpus = 0;
+        const char *host = "";
+
+        for (int i = 0; i < w->n; i++) {
+            const struct worker *r = &w->rank[i];
+            if (r->node != node)
+                continue;
+            host = r->hello.host;
+            slots += r->hello.slots;
+            if (r->hello.cpus > cpus)
+                cpus = r->hello.cpus;
+            if (r->hello.cpus < r->hello.slots) {
+                snprintf(text, room,
+                         "rank %d on %s has %d slots but may use %d core%s: "
+                         "its runs will share (mpirun --bind-to none frees "
+                         "it)",
+                         i, host, r->hello.slots, r->hello.cpus,
+                         r->hello.cpus == 1 ? "" : "s");
+                return 1;
+            }
+        }
+        if (cpus > 1 && slots > cpus) {
+            snprintf(text, room, "%s has %d slots on %d cores", host, slots,
+                     cpus);
+            return 1;
+        }
+    }
+    return 0;
+}
