@@ -1,0 +1,203 @@
+/* cmd_plan: every run of a study with what it costs, before it is paid. */
+#include "base/mem.h"
+#include "runner/cmd.h"
+#include "runner/plan_view.h"
+#include "sweep/axis.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+/* Budgets whose profile has fewer sizes than asked for. */
+static void print_short(const struct plan_view *v, int k)
+{
+    const struct stage_view *st = &v->stage[k];
+    const struct stage *s = &v->study.stage[k];
+    int first = 1;
+
+    for (int b = 0; s->kind == STAGE_ISOFLOP && b < s->flops.n; b++) {
+        int n = 0;
+        for (size_t i = st->first; i < st->first + st->n; i++)
+            n += axis_same(v->row[i].budget, s->flops.value[b]) &&
+                 v->row[i].extension == 0 && v->row[i].seed == s->seed[0];
+        if (n == 0 || n >= s->sizes)
+            continue;
+        if (first)
+            printf("%-10s the shape rule has fewer than %d sizes at:", "",
+                   s->sizes);
+        printf("%s %.3g (%d)", first ? "" : ",", s->flops.value[b], n);
+        first = 0;
+    }
+    if (!first)
+        printf("\n");
+}
+
+static void print_text(const struct plan_view *v)
+{
+    char a[STR_DOUBLE], b[STR_DOUBLE];
+    struct plan_totals t;
+
+    plan_view_totals(&t, v);
+    plan_rows_text(stdout, v->row, v->n);
+    printf("\n");
+    for (int k = 0; k < v->study.n_stage; k++) {
+        const struct stage_view *st = &v->stage[k];
+        const struct stage *s = &v->study.stage[k];
+        if (s->kind == STAGE_PREDICT) {
+            printf("%-10s fits what is above and registers %d prediction%s\n",
+                   s->name, s->flops.n, s->flops.n == 1 ? "" : "s");
+            continue;
+        }
+        printf("%-10s %4zu runs  %9.3g flops  %8s on one slot, %8s on %d%s%s\n",
+               s->name, st->n, st->flops, str_seconds(a, st->seconds),
+               str_seconds(b, st->makespan), v->slots, st->note ? "; " : "",
+               st->note ? st->note : "");
+        print_short(v, k);
+        if (s->extend && st->from != FROM_DB)
+            printf("%-10s may be extended up to %d times a budget, not "
+                   "counted here\n",
+                   "", s->extend);
+    }
+    for (int f = 0; f < PLAN_FLAGS; f++)
+        if (t.flagged[f])
+            printf("%-10s %4zu runs: %s\n", plan_flag_name[f], t.flagged[f],
+                   plan_flag_why[f]);
+    if (v->data_note.len)
+        printf("data       %s\n", v->data_note.text);
+    printf("total      %4zu runs  %9.3g flops, %.3g with head and causal "
+           "attention\n",
+           t.runs, t.flops, t.flops_exact);
+    printf("time       %s on one slot; left: %s on %d slot%s\n",
+           str_seconds(a, t.seconds), str_seconds(b, t.makespan), v->slots,
+           v->slots == 1 ? "" : "s");
+    printf("memory     at most %s a run\n", str_bytes(a, t.bytes));
+}
+
+static json_t *stages_json(const struct plan_view *v)
+{
+    static const char *const from[] = {
+        [FROM_STUDY] = "planned",
+        [FROM_DB] = "stored",
+        [FROM_EQUATIONS] = "estimate",
+    };
+    json_t *list = json_array();
+
+    for (int k = 0; k < v->study.n_stage; k++) {
+        const struct stage_view *st = &v->stage[k];
+        const struct stage *s = &v->study.stage[k];
+        json_array_append_new(
+            list,
+            json_pack("{s:s, s:s, s:s, s:s?, s:i, s:f, s:f, s:f, s:f, s:i}",
+                      "stage", s->name, "kind", stage_kind_name(s->kind),
+                      "from", from[st->from], "note", st->note, "runs",
+                      (int)st->n, "flops", st->flops, "seconds", st->seconds,
+                      "seconds_left", st->seconds_left, "makespan",
+                      st->makespan, "extend", s->extend));
+    }
+    return list;
+}
+
+static void print_json(const struct plan_view *v)
+{
+    json_t *runs = json_array(), *flagged = json_object(), *o;
+    struct plan_totals t;
+
+    plan_view_totals(&t, v);
+    for (size_t i = 0; i < v->n; i++)
+        json_array_append_new(runs, plan_row_json(&v->row[i]));
+    for (int f = 0; f < PLAN_FLAGS; f++)
+        json_object_set_new(flagged, plan_flag_name[f],
+                            json_integer((json_int_t)t.flagged[f]));
+    o = json_pack(
+        "{s:s, s:i, s:s?, s:o, s:s?, s:o, s:o, s:{s:i, s:f, s:f, s:f, s:f, "
+        "s:f, s:f, s:o}}",
+        "study", v->study.name, "slots", v->slots, "data",
+        v->data_known ? v->data.data : NULL, "train_tokens",
+        v->data_known ? json_real(v->data.train_tokens) : json_null(), "note",
+        v->data_note.len ? v->data_note.text : NULL, "stages", stages_json(v),
+        "runs", runs, "totals", "runs", (int)t.runs, "flops", t.flops,
+        "flops_exact", t.flops_exact, "seconds", t.seconds, "seconds_left",
+        t.seconds_left, "makespan", t.makespan, "bytes", t.bytes, "flagged",
+        flagged);
+    BUG_ON(!o);
+    json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    putchar('\n');
+    json_decref(o);
+}
+
+static int usable_cores(void)
+{
+    cpu_set_t set;
+
+    if (!sched_getaffinity(0, sizeof set, &set) && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+    return 1;
+}
+
+static int plan_main(const struct command *self, int argc, char **argv)
+{
+    int json = 0, csv = 0, n_args, rc;
+    int64_t slots = usable_cores();
+    const char *db = NULL, **args;
+    double speed = 0;
+    struct plan_view *v;
+    struct err e;
+    const struct opt opts[] = {
+        {"db", 0, OPT_STRING, &db, "FILE",
+         "show what is done, and what is left"},
+        {"slots", 'n', OPT_INT, &slots, "N",
+         "slots to pack the runs on (cores)"},
+        {"speed", 0, OPT_DOUBLE, &speed, "F",
+         "exact flops a second of one slot, instead of the table"},
+        {"json", 0, OPT_FLAG, &json, NULL, "one JSON object"},
+        {"csv", 0, OPT_FLAG, &csv, NULL, "the runs as CSV"},
+        OPT_END,
+    };
+
+    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 1, 1, &e);
+    if (rc)
+        return rc > 0 ? 0 : opts_fail(&e);
+    if (slots < 1 || slots > 1000000) {
+        err_set(&e, ERR_USAGE, "--slots: 1 to 1000000 expected");
+        return opts_fail(&e);
+    }
+    if (!(speed >= 0)) {
+        err_set(&e, ERR_USAGE, "--speed: flops a second expected");
+        return opts_fail(&e);
+    }
+    v = xcalloc(1, sizeof *v);
+    v->slots = (int)slots;
+    cost_default(&v->cost);
+    if (speed > 0)
+        v->cost =
+            (struct cost_model){.n = 1, .d_model = {1}, .flops_per_s = {speed}};
+    rc = plan_view_read(v, args[0], db, &e) ? opts_fail(&e) : 0;
+    if (!rc && csv)
+        plan_rows_csv(stdout, v->row, v->n);
+    else if (!rc && json)
+        print_json(v);
+    else if (!rc)
+        print_text(v);
+    plan_view_release(v);
+    free(v);
+    return rc;
+}
+
+const struct command cmd_plan = {
+    .name = "plan",
+    .synopsis =
+        "plan STUDY [--db FILE] [--slots N] [--speed F] [--json | --csv]",
+    .summary = "every run of a study, and what it costs",
+    .help =
+        "Prints each run with its size, tokens, compute, memory and predicted "
+        "time, the runs\nthat can hardly be trained well and why, and totals "
+        "with the makespan.  Nothing is\nrun and nothing is written.\n\n"
+        "Compute is M D (DeepSeek LLM Eq. 2) on the tokens a run really sees. "
+        " Times come\nfrom a rough table of one core's throughput; `loglog "
+        "bench --train` measures\nyours, and --speed gives one.\nStages that "
+        "wait for results are "
+        "estimated with the equations of DeepSeek LLM and\nmarked so.\n\n"
+        "  loglog plan study.yaml\n"
+        "  loglog plan study.yaml --db study.db --slots 64 --json\n"
+        "  loglog plan examples/deepseek-paper.yaml --slots 256 --speed 4e14\n",
+    .main = plan_main,
+};

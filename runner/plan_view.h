@@ -1,0 +1,59 @@
+/* plan_view: a study as `loglog plan` shows it.
+ *
+ * A stage that waits for results has no runs yet.  So that the total is priced
+ * it is planned all the same, with DeepSeek's Eq. 1 for the law and Eq. 4 for
+ * the predictions, and its runs are marked as estimates, without ids.  With a
+ * database, stages that are planned there are shown as they are, and
+ * predictions that are registered there are used. */
+#ifndef LOGLOG_RUNNER_PLAN_VIEW_H
+#define LOGLOG_RUNNER_PLAN_VIEW_H
+
+#include "base/str.h"
+#include "db/store.h"
+#include "runner/plan_rows.h"
+#include "runner/study_run.h"
+
+/* Where the runs of a stage come from. */
+enum stage_from { FROM_STUDY, FROM_DB, FROM_EQUATIONS };
+
+struct stage_view {
+    enum stage_from from;
+    const char *note; /* why it is an estimate; NULL: it is none */
+    size_t first, n;  /* its rows */
+    double flops, seconds, seconds_left;
+    double makespan; /* of what is left */
+};
+
+struct plan_view {
+    struct study study;
+    struct study_data data;
+    int data_known;
+    struct str data_note; /* why not */
+    struct cost_model cost;
+    int slots;
+    struct store *db; /* NULL: none */
+    int64_t db_study;
+    struct plan_row *row;
+    size_t n, cap;
+    struct stage_view stage[STUDY_STAGES];
+};
+
+/* Read the study, look at its data and, if db is not NULL and the file is
+ * there, at what was done; plan and price every stage.  v->cost and v->slots
+ * are the caller's to set before; everything else is zero.  Release it also
+ * after a failure. */
+int plan_view_read(struct plan_view *v, const char *study, const char *db,
+                   struct err *e);
+void plan_view_release(struct plan_view *v);
+
+struct plan_totals {
+    size_t runs;
+    double flops, flops_exact, seconds, seconds_left;
+    double makespan; /* of what is left; stages one after the other */
+    double bytes;    /* of the largest run */
+    size_t flagged[PLAN_FLAGS];
+};
+
+void plan_view_totals(struct plan_totals *t, const struct plan_view *v);
+
+#endif
