@@ -1,6 +1,7 @@
 /* lock: see lock.h. */
 #include "db/lock.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -46,7 +47,8 @@ int lock_is_network(const char *path)
     snprintf(copy, sizeof copy, "%s", path);
     if (statfs(path, &fs) && statfs(dirname(copy), &fs))
         return 0;
-    name = lock_network_name((unsigned long)fs.f_type);
+    name = fault_at("network-fs") ? "a made-up network"
+                                  : lock_network_name((unsigned long)fs.f_type);
     if (name)
         log_info("%s is on %s: rollback journal, every commit synced", path,
                  name);

@@ -228,6 +228,8 @@ static char *cell_text(const char *text)
 
 static void table_row(FILE *out, const struct cell *c, const int *wide, int n)
 {
+    while (n > 1 && !c[n - 1].text[0])
+        n--;
     for (int i = 0; i < n; i++) {
         int pad = wide[i] - width(c[i].text), last = i == n - 1;
         pad = pad < 0 ? 0 : pad;

@@ -231,6 +231,13 @@ CREATE TRIGGER prediction_stays BEFORE UPDATE ON prediction
 BEGIN
   SELECT RAISE(ABORT, 'a registered prediction cannot be changed');
 END;
+CREATE TRIGGER prediction_unique BEFORE INSERT ON prediction
+WHEN EXISTS (SELECT 1 FROM prediction p WHERE p.id = NEW.id
+             OR (p.study = NEW.study AND p.stage = NEW.stage
+                 AND p.flops = NEW.flops))
+BEGIN -- INSERT OR REPLACE would not fire the others
+  SELECT RAISE(ABORT, 'a registered prediction cannot be replaced');
+END;
 CREATE TRIGGER prediction_remains BEFORE DELETE ON prediction
 BEGIN
   SELECT RAISE(ABORT, 'a registered prediction cannot be removed');

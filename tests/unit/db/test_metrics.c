@@ -50,7 +50,7 @@ static void numbers_come_back(void **state)
         0.123456789, 0.5e-7);
     assert_number(l->db, "SELECT seconds FROM curves WHERE step = 1", 0.0125);
     assert_number(l->db,
-                  "SELECT flops / tokens = M FROM curves JOIN runs "
+                  "SELECT c.flops / c.tokens = r.M FROM curves c JOIN runs r "
                   "USING (run) WHERE step = 1",
                   1);
 }
