@@ -55,9 +55,8 @@ static int begin_shard(struct pack_writer *w, struct err *e)
                                  sizeof *w->manifest.shard);
     s = &w->manifest.shard[k];
     memset(s, 0, sizeof *s);
-    snprintf(s->file, sizeof s->file, "shard-%05lld.tok", (long long)k);
-    if (snprintf(w->path, sizeof w->path, "%s/%s", w->dir, s->file) >=
-        (int)sizeof w->path)
+    if (snprintf(w->path, sizeof w->path, "%s/shard-%05lld.tok", w->dir,
+                 (long long)k) >= (int)sizeof w->path)
         return err_set(e, ERR_USAGE, "%.200s...: path too long", w->dir);
     w->fd = open(w->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (w->fd < 0)
@@ -114,6 +113,7 @@ static int end_shard(struct pack_writer *w, struct err *e)
     w->fd = -1;
     if (hash_sha256_file(s->sha256, w->path, e))
         return -1;
+    s->file = xstrdup(strrchr(w->path, '/') + 1);
     s->size = shard_file_size(&h);
     s->documents = h.documents;
     s->tokens = h.tokens;

@@ -1,16 +1,13 @@
-/* shard: see shard.h.
+/* shard: see shard.h, and shard_impl.h for the parts.
  *
- * A set is a list of pieces, each a mapped file with its tokens, in the order
- * of the manifest; token i of the set lies in the last piece whose first
- * token is not behind i.  The page cache keeps the tokens: every process of a
- * machine that opens a set shares them. */
+ * Token i of the set lies in the last piece whose first token is not behind i.
+ * The page cache keeps the tokens: every process of a machine that opens a set
+ * shares them. */
 #include "trainer/shard.h"
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "trainer/shard_format.h"
-#include "trainer/shard_manifest.h"
+#include "trainer/shard_impl.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -19,40 +16,64 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct piece {
-    char path[PATH_MAX];
-    struct file_map map;
-    struct shard_header head;
-    const uint8_t *tokens, *index;
-    int64_t first;          /* token of the set */
-    int64_t first_document; /* of the set */
-};
-
-struct shard_set {
-    char path[PATH_MAX];
-    struct manifest manifest;
-    struct piece *piece; /* manifest.info.shards of them */
-};
-
-static int open_piece(struct piece *p, const struct shard_set *set, int64_t k,
-                      struct err *e)
+/* One file of a set with a manifest. */
+static int open_listed(struct shard_piece *p, const struct shard_set *set,
+                       int64_t k, struct err *e)
 {
-    const struct manifest_shard *s = &set->manifest.shard[k];
+    const struct manifest *m = &set->manifest;
+    const struct manifest_shard *s = &m->shard[k];
+    const struct token_reader *reader =
+        m->layout[0] ? token_reader_find(m->layout) : &tokens_own;
+    char path[PATH_MAX];
 
-    if (snprintf(p->path, sizeof p->path, "%s/%s", set->path, s->file) >=
-        (int)sizeof p->path)
+    if (!reader)
+        return err_set(e, ERR_USAGE, "%s/" SHARD_MANIFEST ": layout '%s'",
+                       set->path, m->layout);
+    if (snprintf(path, sizeof path, "%s%s%s", m->layout[0] ? "" : set->path,
+                 m->layout[0] ? "" : "/", s->file) >= (int)sizeof path)
         return err_set(e, ERR_USAGE, "%s: path too long", set->path);
-    if (file_map(&p->map, p->path, e) ||
-        shard_header_read(&p->head, p->map.data, p->map.len, p->path, e))
+    if (shard_piece_open(p, path, reader, e))
         return -1;
-    if (p->head.vocab != set->manifest.info.vocab || p->head.width != 1 ||
-        p->head.tokens != s->tokens || p->head.documents != s->documents ||
-        p->head.bytes != s->bytes || (int64_t)p->map.len != s->size)
+    if (p->n != s->tokens || (int64_t)p->map.len != s->size ||
+        (!m->layout[0] &&
+         (p->documents != s->documents || p->width != 1 || p->vocab != 256)))
         return err_set(e, ERR_USAGE,
                        "%s: not the shard that " SHARD_MANIFEST " describes",
                        p->path);
-    p->tokens = p->map.data + SHARD_HEADER;
-    p->index = p->map.data + shard_index_offset(&p->head);
+    if (!p->reader->document_end)
+        p->documents = 0;
+    return 0;
+}
+
+/* Bytes of text of each token, where they are known. */
+static int open_lengths(struct shard_set *set, struct err *e)
+{
+    char path[PATH_MAX];
+
+    if (!set->manifest.token_bytes)
+        return 0;
+    if (snprintf(path, sizeof path, "%s/" SHARD_TOKEN_BYTES, set->path) >=
+        (int)sizeof path)
+        return err_set(e, ERR_USAGE, "%s: path too long", set->path);
+    if (file_map(&set->lengths, path, e))
+        return -1;
+    if (set->lengths.len != 2 * (size_t)set->manifest.info.vocab)
+        return err_set(e, ERR_USAGE,
+                       "%s: %zu bytes, expected 2 for each of %" PRId64
+                       " tokens",
+                       path, set->lengths.len, set->manifest.info.vocab);
+    return 0;
+}
+
+static int open_manifest(struct shard_set *set, struct err *e)
+{
+    if (manifest_read(&set->manifest, set->path, e) || open_lengths(set, e))
+        return -1;
+    set->n_piece = set->manifest.info.shards;
+    set->piece = xcalloc((size_t)set->n_piece, sizeof *set->piece);
+    for (int64_t k = 0; k < set->n_piece; k++)
+        if (open_listed(&set->piece[k], set, k, e))
+            return -1;
     return 0;
 }
 
@@ -60,10 +81,7 @@ static int open_piece(struct piece *p, const struct shard_set *set, int64_t k,
 static int not_a_set(const char *path, struct err *e)
 {
     char inner[PATH_MAX];
-    struct stat st;
 
-    if (stat(path, &st))
-        return err_errno(e, "%s", path);
     snprintf(inner, sizeof inner, "%.*s/train/" SHARD_MANIFEST,
              (int)(sizeof inner - 64), path);
     if (file_exists(inner))
@@ -76,52 +94,52 @@ static int not_a_set(const char *path, struct err *e)
                    path);
 }
 
+static int open_path(struct shard_set *set, struct err *e)
+{
+    char manifest[PATH_MAX];
+    struct stat st;
+
+    if (strlen(set->path) > PATH_MAX - 64)
+        return err_set(e, ERR_USAGE, "%.200s...: path too long", set->path);
+    if (stat(set->path, &st) || !S_ISDIR(st.st_mode))
+        return shard_open_foreign(set, set->path, e);
+    snprintf(manifest, sizeof manifest, "%.*s/" SHARD_MANIFEST,
+             (int)(sizeof manifest - 64), set->path);
+    return file_exists(manifest) ? open_manifest(set, e)
+                                 : not_a_set(set->path, e);
+}
+
 int shard_open(struct shard_set **out, const char *path, struct err *e)
 {
     struct shard_set *set = xcalloc(1, sizeof *set);
-    char manifest[PATH_MAX];
     int64_t first = 0, documents = 0;
 
-    if (snprintf(set->path, sizeof set->path, "%s", path) >=
-            (int)sizeof set->path ||
-        snprintf(manifest, sizeof manifest, "%s/" SHARD_MANIFEST, path) >=
-            (int)sizeof manifest) {
-        err_set(e, ERR_USAGE, "%.200s...: path too long", path);
-        goto fail;
+    set->path = xstrdup(path);
+    if (open_path(set, e)) {
+        shard_close(set);
+        return -1;
     }
-    if (!file_exists(manifest)) {
-        not_a_set(path, e);
-        goto fail;
+    for (int64_t k = 0; k < set->n_piece; k++) {
+        set->piece[k].first = first;
+        set->piece[k].first_document = documents;
+        first += set->piece[k].n;
+        documents += set->piece[k].documents;
     }
-    if (manifest_read(&set->manifest, path, e))
-        goto fail;
-    set->piece =
-        xcalloc((size_t)set->manifest.info.shards, sizeof(struct piece));
-    for (int64_t k = 0; k < set->manifest.info.shards; k++) {
-        struct piece *p = &set->piece[k];
-        if (open_piece(p, set, k, e))
-            goto fail;
-        p->first = first;
-        p->first_document = documents;
-        first += p->head.tokens;
-        documents += p->head.documents;
-    }
+    set->manifest.info.documents = documents;
     *out = set;
     return 0;
-fail:
-    shard_close(set);
-    return -1;
 }
 
 void shard_close(struct shard_set *set)
 {
     if (!set)
         return;
-    if (set->piece)
-        for (int64_t k = 0; k < set->manifest.info.shards; k++)
-            file_unmap(&set->piece[k].map);
+    for (int64_t k = 0; k < set->n_piece; k++)
+        shard_piece_release(&set->piece[k]);
     free(set->piece);
+    file_unmap(&set->lengths);
     manifest_release(&set->manifest);
+    free(set->path);
     free(set);
 }
 
@@ -141,14 +159,14 @@ const char *shard_path(const struct shard_set *set)
 }
 
 /* The piece that holds token i, or (by_document) document i. */
-static const struct piece *find(const struct shard_set *set, int64_t i,
-                                int by_document)
+static const struct shard_piece *find(const struct shard_set *set, int64_t i,
+                                      int by_document)
 {
-    int64_t lo = 0, hi = set->manifest.info.shards;
+    int64_t lo = 0, hi = set->n_piece;
 
     while (hi - lo > 1) {
         int64_t mid = lo + (hi - lo) / 2;
-        const struct piece *p = &set->piece[mid];
+        const struct shard_piece *p = &set->piece[mid];
         if ((by_document ? p->first_document : p->first) <= i)
             lo = mid;
         else
@@ -157,16 +175,25 @@ static const struct piece *find(const struct shard_set *set, int64_t i,
     return &set->piece[lo];
 }
 
-/* The token behind document d of a piece. */
-static int64_t document_end(const struct piece *p, int64_t d)
-{
-    return d < 0 ? 0 : (int64_t)le_get(p->index + d * SHARD_INDEX_ENTRY, 8);
-}
-
 static void check_range(const struct shard_set *set, int64_t from, int64_t n)
 {
     BUG_ON(from < 0 || n < 0 || from > set->manifest.info.tokens ||
            n > set->manifest.info.tokens - from);
+}
+
+/* n tokens that begin at `at`; returns the largest. */
+static uint32_t decode(int32_t *out, const uint8_t *at, int width, int64_t n)
+{
+    uint32_t largest = 0;
+
+    for (int64_t i = 0; i < n; i++, at += width) {
+        uint32_t v = width == 1   ? at[0]
+                     : width == 2 ? (uint32_t)le_get(at, 2)
+                                  : (uint32_t)le_get(at, 4);
+        largest = v > largest ? v : largest;
+        out[i] = (int32_t)v;
+    }
+    return largest;
 }
 
 void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
@@ -174,12 +201,12 @@ void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
 {
     check_range(set, from, n);
     while (n) {
-        const struct piece *p = find(set, from, 0);
+        const struct shard_piece *p = find(set, from, 0);
         int64_t at = from - p->first;
-        int64_t take = p->head.tokens - at < n ? p->head.tokens - at : n;
+        int64_t take = p->n - at < n ? p->n - at : n;
 
-        for (int64_t i = 0; i < take; i++)
-            out[i] = p->tokens[at + i];
+        BUG_ON(decode(out, p->tokens + at * p->width, p->width, take) >=
+               set->manifest.info.vocab);
         out += take;
         from += take;
         n -= take;
@@ -188,111 +215,109 @@ void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
 
 int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n)
 {
+    const struct shard_info *i = &set->manifest.info;
+    int64_t bytes = 0;
+    int32_t token;
+
     check_range(set, from, n);
-    return n; /* a token is a byte */
+    if (set->lengths.len) {
+        for (int64_t k = from; k < from + n; k++) {
+            shard_read(&token, set, k, 1);
+            bytes += (int64_t)le_get(set->lengths.data + 2 * token, 2);
+        }
+        return bytes;
+    }
+    if (i->bytes == i->tokens || !i->bytes)
+        return i->bytes ? n : 0;
+    return (int64_t)((double)n * (double)i->bytes / (double)i->tokens + 0.5);
 }
 
 void shard_document(int64_t *from, int64_t *n, const struct shard_set *set,
                     int64_t k)
 {
-    const struct piece *p;
-    int64_t start;
+    const struct shard_piece *p;
+    int64_t start, end;
 
     BUG_ON(k < 0 || k >= set->manifest.info.documents);
     p = find(set, k, 1);
-    start = document_end(p, k - p->first_document - 1);
+    k -= p->first_document;
+    start = k ? p->reader->document_end(p, k - 1) : 0;
+    end = p->reader->document_end(p, k);
+    BUG_ON(start < 0 || start > end || end > p->n);
     *from = p->first + start;
-    *n = document_end(p, k - p->first_document) - start;
-    BUG_ON(*n < 0 || start > p->head.tokens - *n);
+    *n = end - start;
 }
 
-/* Documents follow one another, each ends with its mark and holds no other,
- * and their bytes add up. */
-static int verify_documents(const struct piece *p, struct err *e)
+uint32_t shard_largest(const uint8_t *tokens, int width, int64_t n, int64_t *at)
 {
-    int64_t start = 0, bytes = 0;
+    uint32_t largest = 0;
 
-    for (int64_t d = 0; d < p->head.documents; d++) {
-        const uint8_t *entry = p->index + d * SHARD_INDEX_ENTRY;
-        uint64_t end = le_get(entry, 8), size = le_get(entry + 8, 8);
-        const uint8_t *mark;
-
-        if (end <= (uint64_t)start || end > (uint64_t)p->head.tokens ||
-            size != end - (uint64_t)start)
-            return err_set(e, ERR_USAGE,
-                           "%s: offset %td: document %" PRId64
-                           " of the index is impossible",
-                           p->path, entry - p->map.data, d);
-        mark = memchr(p->tokens + start, 0, (size_t)end - (size_t)start);
-        if (mark != p->tokens + end - 1)
-            return err_set(
-                e, ERR_USAGE,
-                "%s: offset %td: document %" PRId64
-                " does not end with its mark, or holds one inside",
-                p->path, (mark ? mark : p->tokens + end - 1) - p->map.data, d);
-        start = (int64_t)end;
-        bytes += (int64_t)size;
+    *at = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t v = width == 1   ? tokens[i]
+                     : width == 2 ? (uint32_t)le_get(tokens + 2 * i, 2)
+                                  : (uint32_t)le_get(tokens + 4 * i, 4);
+        if (v > largest) {
+            largest = v;
+            *at = i;
+        }
     }
-    if (start != p->head.tokens || bytes != p->head.bytes)
-        return err_set(e, ERR_USAGE,
-                       "%s: the index covers %" PRId64 " of %" PRId64 " tokens",
-                       p->path, start, p->head.tokens);
-    return 0;
+    return largest;
 }
 
-static int verify_piece(const struct piece *p, const char *sha, struct err *e)
+static int verify_piece(const struct shard_set *set, int64_t k, int sha,
+                        struct err *e)
 {
+    const struct shard_piece *p = &set->piece[k];
     char hex[HASH_HEX];
+    uint32_t largest;
+    int64_t at;
 
-    if (hash_xxh3(p->tokens, (size_t)(p->head.tokens * p->head.width)) !=
-        p->head.tokens_xxh3)
-        return err_set(e, ERR_USAGE,
-                       "%s: tokens damaged (checksum of the bytes from offset "
-                       "%d)",
-                       p->path, SHARD_HEADER);
-    if (hash_xxh3(p->index, (size_t)(p->head.documents * SHARD_INDEX_ENTRY)) !=
-        p->head.index_xxh3)
-        return err_set(e, ERR_USAGE,
-                       "%s: document index damaged (checksum of the bytes from "
-                       "offset %td)",
-                       p->path, p->index - p->map.data);
-    if (verify_documents(p, e))
+    if (p->reader->verify && p->reader->verify(p, e))
         return -1;
-    if (!sha)
+    largest = shard_largest(p->tokens, p->width, p->n, &at);
+    if (largest >= set->manifest.info.vocab)
+        return err_set(e, ERR_USAGE,
+                       "%s: offset %td: token %" PRIu32
+                       " is outside the vocabulary of %" PRId64,
+                       p->path, p->tokens + at * p->width - p->map.data,
+                       largest, set->manifest.info.vocab);
+    if (!sha || !set->manifest.shard)
         return 0;
     hash_sha256(hex, p->map.data, p->map.len);
-    if (strcmp(hex, sha))
+    if (strcmp(hex, set->manifest.shard[k].sha256))
         return err_set(e, ERR_USAGE,
                        "%s: sha256 %s, " SHARD_MANIFEST " says %s", p->path,
-                       hex, sha);
+                       hex, set->manifest.shard[k].sha256);
     return 0;
 }
 
-static int64_t count_distinct(const struct shard_set *set)
+/* Of a packed set: the number of byte values that occur. */
+static int verify_distinct(const struct shard_set *set, struct err *e)
 {
     uint8_t seen[256] = {0};
     int64_t distinct = 0;
 
-    for (int64_t k = 0; k < set->manifest.info.shards; k++)
-        for (int64_t i = 0; i < set->piece[k].head.tokens; i++)
+    for (int64_t k = 0; k < set->n_piece; k++)
+        for (int64_t i = 0; i < set->piece[k].n; i++)
             seen[set->piece[k].tokens[i]] = 1;
     for (size_t i = 0; i < sizeof seen; i++)
         distinct += seen[i];
-    return distinct;
+    if (distinct == set->manifest.info.distinct)
+        return 0;
+    return err_set(e, ERR_USAGE,
+                   "%s/" SHARD_MANIFEST ": \"distinct\" is %" PRId64
+                   ", the tokens have %" PRId64,
+                   set->path, set->manifest.info.distinct, distinct);
 }
 
 int shard_verify(const struct shard_set *set, int sha, struct err *e)
 {
-    for (int64_t k = 0; k < set->manifest.info.shards; k++)
-        if (verify_piece(&set->piece[k],
-                         sha ? set->manifest.shard[k].sha256 : NULL, e))
+    for (int64_t k = 0; k < set->n_piece; k++)
+        if (verify_piece(set, k, sha, e))
             return -1;
-    if (count_distinct(set) != set->manifest.info.distinct)
-        return err_set(e, ERR_USAGE,
-                       "%s/" SHARD_MANIFEST ": \"distinct\" is %" PRId64
-                       ", the tokens have %" PRId64,
-                       set->path, set->manifest.info.distinct,
-                       count_distinct(set));
+    if (set->n_piece && set->piece[0].reader == &tokens_own)
+        return verify_distinct(set, e);
     return 0;
 }
 

@@ -2,8 +2,9 @@
  *
  * A packed set is a directory of shard files and a manifest (manifest.json:
  * tokenizer, vocab, documents, tokens, bytes, distinct tokens, sha256 of each
- * shard and of the whole).  Version 1 holds byte-level tokens (vocab 256, a
- * NUL byte marks the end of each document); the format is in shard_format.h.
+ * shard and of the whole).  It holds byte-level tokens (vocab 256, a NUL byte
+ * marks the end of each document); the format is in shard_format.h.  Tokens of
+ * other programs are read where they lie: llm.c, NumPy, Megatron, nanoGPT.
  * Everything read from disk is checked before it is believed: sizes, headers
  * and the manifest when a set is opened, every byte by shard_verify.
  *
@@ -26,27 +27,29 @@
 
 struct shard_set;
 
-/* Open a packed set (its directory): a few system calls a shard, no reading
- * of tokens.  *set is the caller's to close; it is read-only from then on and
- * may be shared by threads.  -1 with ERR_USAGE when it is not a packed set or
- * does not agree with its manifest. */
+/* Open a set: the directory of a packed or linked one, or a file or glob
+ * pattern of another program's tokens, "PATTERN[:LAYOUT[,vocab=N][,bytes=N]]"
+ * (shard_foreign.c).  A few system calls a file; of packed and linked sets no
+ * token is read, of others at most 64 MB.  *set is the caller's to close; it
+ * is read-only from then on and may be shared by threads.  -1 with ERR_USAGE
+ * when it is no set or does not agree with its manifest or header. */
 int shard_open(struct shard_set **set, const char *path, struct err *e);
 void shard_close(struct shard_set *set);
 
-/* Facts from the manifest. */
+/* Facts from the manifest or the headers. */
 struct shard_info {
     char sha256[65]; /* of the tokens, in order: of the text that
                         `sha256sum shard-*.tok` prints in the set */
     int64_t vocab;
-    int64_t tokens; /* document marks included */
-    int64_t documents;
-    int64_t bytes;    /* of the text, document marks included: what bits per
-                         byte divides by */
-    int64_t distinct; /* different token values that occur */
+    int64_t tokens;    /* document marks included */
+    int64_t documents; /* 0: not known */
+    int64_t bytes;     /* of the text, document marks included: what bits per
+                          byte divides by; 0: not known */
+    int64_t distinct;  /* different token values that occur; 0: not counted */
     int64_t shards;
 };
 const struct shard_info *shard_info(const struct shard_set *set);
-/* "bytes", and the path it was opened by. */
+/* "bytes" or what made the tokens, and the path it was opened by. */
 const char *shard_tokenizer(const struct shard_set *set);
 const char *shard_path(const struct shard_set *set);
 
@@ -61,7 +64,10 @@ int shard_verify(const struct shard_set *set, int sha, struct err *e);
 void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
                 int64_t n);
 
-/* Bytes of the text that tokens [from, from + n) stand for. */
+/* Bytes of the text that tokens [from, from + n) stand for, document marks
+ * counted as one: exact where the bytes of each token are known (byte-level,
+ * or linked with them), in proportion where only the total is, 0 where nothing
+ * is. */
 int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n);
 
 /* Document k: its first token and its tokens, mark included.  BUG if out of

@@ -13,18 +13,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "loglog-packed"
+#define PACKED "loglog-packed"
+#define LINKED "loglog-linked"
 #define VERSION 1
 #define COUNT_MAX (INT64_C(1) << 48)
 #define SHARDS_MAX 1000000
+#define VOCAB_MAX (INT64_C(1) << 31)
 
 void manifest_hash(struct manifest *m)
 {
     struct str lines;
 
     str_init(&lines);
-    for (int64_t i = 0; i < m->info.shards; i++)
-        str_addf(&lines, "%s  %s\n", m->shard[i].sha256, m->shard[i].file);
+    for (int64_t i = 0; i < m->info.shards; i++) {
+        const char *slash = strrchr(m->shard[i].file, '/');
+        str_addf(&lines, "%s  %s\n", m->shard[i].sha256,
+                 slash ? slash + 1 : m->shard[i].file);
+    }
     hash_sha256(m->info.sha256, lines.text, lines.len);
     str_release(&lines);
 }
@@ -67,22 +72,26 @@ static int get_sha(char out[65], const json_t *o, const char *path,
     return 0;
 }
 
-static int get_shard(struct manifest_shard *s, const json_t *o,
+static int get_shard(struct manifest_shard *s, const json_t *o, int linked,
                      const char *path, struct err *e)
 {
-    if (get_text(s->file, sizeof s->file, o, "file", path, e) ||
+    char file[PATH_MAX];
+
+    if (get_text(file, sizeof file, o, "file", path, e) ||
         get_count(&s->size, o, "size", path, e) ||
         get_count(&s->documents, o, "documents", path, e) ||
         get_count(&s->tokens, o, "tokens", path, e) ||
         get_count(&s->bytes, o, "bytes", path, e) ||
         get_sha(s->sha256, o, path, e))
         return -1;
-    if (!s->file[0] || s->file[0] == '.' || strchr(s->file, '/'))
-        return err_set(e, ERR_USAGE,
-                       "%s: shard file '%s': expected a plain name", path,
-                       s->file);
+    if (linked ? file[0] != '/'
+               : (!file[0] || file[0] == '.' || strchr(file, '/')))
+        return err_set(e, ERR_USAGE, "%s: shard file '%.200s': expected %s",
+                       path, file,
+                       linked ? "an absolute path" : "a plain name");
     if (!s->tokens)
-        return err_set(e, ERR_USAGE, "%s: shard '%s' is empty", path, s->file);
+        return err_set(e, ERR_USAGE, "%s: shard '%.200s' is empty", path, file);
+    s->file = xstrdup(file);
     return 0;
 }
 
@@ -123,28 +132,53 @@ static int get_shards(struct manifest *m, const json_t *root, const char *path,
     m->info.shards = (int64_t)n;
     m->shard = xcalloc(n, sizeof *m->shard);
     for (size_t i = 0; i < n; i++)
-        if (get_shard(&m->shard[i], json_array_get(list, i), path, e))
+        if (get_shard(&m->shard[i], json_array_get(list, i),
+                      m->layout[0] != '\0', path, e))
             return -1;
     return 0;
 }
 
-static int get_root(struct manifest *m, const json_t *root, const char *path,
+/* What kind of set it is: the format, and what only one kind has. */
+static int get_kind(struct manifest *m, const json_t *root, const char *path,
                     struct err *e)
 {
     char format[32];
     int64_t version;
 
     if (get_text(format, sizeof format, root, "format", path, e) ||
-        get_count(&version, root, "version", path, e))
-        return -1;
-    if (strcmp(format, FORMAT) || version != VERSION)
-        return err_set(e, ERR_USAGE,
-                       "%s: format '%s' version %" PRId64 ", expected '" FORMAT
-                       "' version %d",
-                       path, format, version, VERSION);
-    if (get_text(m->tokenizer, sizeof m->tokenizer, root, "tokenizer", path,
+        get_count(&version, root, "version", path, e) ||
+        get_text(m->tokenizer, sizeof m->tokenizer, root, "tokenizer", path,
                  e) ||
-        get_count(&m->info.vocab, root, "vocab", path, e) ||
+        get_count(&m->info.vocab, root, "vocab", path, e))
+        return -1;
+    if ((strcmp(format, PACKED) && strcmp(format, LINKED)) ||
+        version != VERSION)
+        return err_set(e, ERR_USAGE,
+                       "%s: format '%s' version %" PRId64 ", expected '" PACKED
+                       "' or '" LINKED "' version %d",
+                       path, format, version, VERSION);
+    if (!strcmp(format, LINKED)) {
+        m->token_bytes = json_is_true(json_object_get(root, "token_bytes"));
+        if (get_text(m->layout, sizeof m->layout, root, "layout", path, e))
+            return -1;
+        if (m->info.vocab < 1 || m->info.vocab > VOCAB_MAX || !m->layout[0])
+            return err_set(e, ERR_USAGE,
+                           "%s: vocab %" PRId64 " or layout '%s' impossible",
+                           path, m->info.vocab, m->layout);
+        return 0;
+    }
+    if (strcmp(m->tokenizer, SHARD_TOKENIZER) || m->info.vocab != 256)
+        return err_set(e, ERR_USAGE,
+                       "%s: tokenizer '%s' with vocab %" PRId64
+                       ", expected 'bytes' with 256",
+                       path, m->tokenizer, m->info.vocab);
+    return 0;
+}
+
+static int get_root(struct manifest *m, const json_t *root, const char *path,
+                    struct err *e)
+{
+    if (get_kind(m, root, path, e) ||
         get_count(&m->info.documents, root, "documents", path, e) ||
         get_count(&m->info.tokens, root, "tokens", path, e) ||
         get_count(&m->info.bytes, root, "bytes", path, e) ||
@@ -152,11 +186,6 @@ static int get_root(struct manifest *m, const json_t *root, const char *path,
         get_sha(m->info.sha256, root, path, e) ||
         get_shards(m, root, path, e) || check_totals(m, path, e))
         return -1;
-    if (strcmp(m->tokenizer, SHARD_TOKENIZER) || m->info.vocab != 256)
-        return err_set(e, ERR_USAGE,
-                       "%s: tokenizer '%s' with vocab %" PRId64
-                       ", expected 'bytes' with 256",
-                       path, m->tokenizer, m->info.vocab);
     if (json_object_get(root, "source"))
         m->source = json_dumps(json_object_get(root, "source"),
                                JSON_INDENT(2) | JSON_ENCODE_ANY);
@@ -190,6 +219,8 @@ int manifest_read(struct manifest *m, const char *dir, struct err *e)
 
 void manifest_release(struct manifest *m)
 {
+    for (int64_t i = 0; m->shard && i < m->info.shards; i++)
+        free(m->shard[i].file);
     free(m->shard);
     free(m->source);
     memset(m, 0, sizeof *m);
@@ -204,25 +235,47 @@ static void print_counts(struct str *out, int64_t documents, int64_t tokens,
              documents, tokens, bytes);
 }
 
+/* A text as JSON; a path that is not UTF-8 cannot be one (see data link). */
+static void print_text(struct str *out, const char *text)
+{
+    json_t *j = json_string(text);
+    char *quoted = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
+
+    BUG_ON(!quoted);
+    str_add(out, quoted);
+    free(quoted);
+    json_decref(j);
+}
+
+static void print_shard(struct str *out, const struct manifest_shard *s)
+{
+    str_add(out, "\n    {\"file\": ");
+    print_text(out, s->file);
+    str_addf(out, ", \"size\": %" PRId64 ", ", s->size);
+    print_counts(out, s->documents, s->tokens, s->bytes);
+    str_addf(out, ",\n     \"sha256\": \"%s\"}", s->sha256);
+}
+
 void manifest_print(struct str *out, const struct manifest *m)
 {
     const struct shard_info *i = &m->info;
 
-    str_addf(out,
-             "{\n  \"format\": \"" FORMAT "\", \"version\": %d,\n"
-             "  \"tokenizer\": \"%s\", \"vocab\": %" PRId64 ",\n  ",
-             VERSION, m->tokenizer, i->vocab);
+    str_addf(out, "{\n  \"format\": \"%s\", \"version\": %d,\n",
+             m->layout[0] ? LINKED : PACKED, VERSION);
+    if (m->layout[0])
+        str_addf(out, "  \"layout\": \"%s\", \"token_bytes\": %s,\n", m->layout,
+                 m->token_bytes ? "true" : "false");
+    str_add(out, "  \"tokenizer\": ");
+    print_text(out, m->tokenizer);
+    str_addf(out, ", \"vocab\": %" PRId64 ",\n  ", i->vocab);
     print_counts(out, i->documents, i->tokens, i->bytes);
     str_addf(out,
              ",\n  \"distinct\": %" PRId64 ",\n  \"sha256\": \"%s\",\n"
              "  \"shards\": [",
              i->distinct, i->sha256);
     for (int64_t k = 0; k < i->shards; k++) {
-        const struct manifest_shard *s = &m->shard[k];
-        str_addf(out, "%s\n    {\"file\": \"%s\", \"size\": %" PRId64 ", ",
-                 k ? "," : "", s->file, s->size);
-        print_counts(out, s->documents, s->tokens, s->bytes);
-        str_addf(out, ",\n     \"sha256\": \"%s\"}", s->sha256);
+        str_add(out, k ? "," : "");
+        print_shard(out, &m->shard[k]);
     }
     str_addf(out, "\n  ]%s%s\n}\n", m->source ? ",\n  \"source\": " : "",
              m->source ? m->source : "");

@@ -1,4 +1,4 @@
-/* shard_manifest: manifest.json of a packed set, both ways.
+/* shard_manifest: manifest.json of a set, both ways.
  *
  *   { "format": "loglog-packed", "version": 1, "tokenizer": "bytes",
  *     "vocab": 256, "documents": D, "tokens": N, "bytes": B, "distinct": K,
@@ -8,7 +8,12 @@
  *                   "sha256": "..." }, ... ],
  *     "source": { how it was made: free form, for people } }
  *
- * "sha256" is that of the text of `sha256sum shard-*.tok`. */
+ * "sha256" is that of the text of `sha256sum shard-*.tok`.
+ *
+ * "format": "loglog-linked" is a set whose files lie elsewhere and are another
+ * program's: "file" is their absolute path, "layout" names the reader, and
+ * with "token_bytes": true the file token_bytes.bin beside the manifest holds
+ * the bytes of text of each token (u16, vocab of them).  "bytes" 0: unknown. */
 #ifndef LOGLOG_TRAINER_SHARD_MANIFEST_H
 #define LOGLOG_TRAINER_SHARD_MANIFEST_H
 
@@ -17,16 +22,18 @@
 #include "trainer/shard.h"
 
 #define SHARD_TOKENIZER "bytes"
-#define SHARD_NAME 64
+#define SHARD_TOKEN_BYTES "token_bytes.bin"
 
 struct manifest_shard {
-    char file[SHARD_NAME]; /* inside the set's directory; no '/' */
+    char *file; /* a plain name inside the set, or (linked) a path */
     int64_t size, documents, tokens, bytes;
     char sha256[65];
 };
 
 struct manifest {
     char tokenizer[32];
+    char layout[16]; /* of a linked set: a token_reader; "": packed */
+    int token_bytes; /* linked: there is a token_bytes.bin */
     struct shard_info info;
     struct manifest_shard *shard; /* info.shards of them */
     char *source;                 /* the JSON text of "source"; may be NULL */

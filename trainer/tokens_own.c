@@ -1,0 +1,88 @@
+/* tokens_own: shards that data pack writes; the layout is in shard_format.h. */
+#include "base/hash.h"
+#include "trainer/shard_impl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static int own_sniff(const uint8_t *data, size_t len)
+{
+    return len >= 8 && !memcmp(data, "LOGLOGTK", 8);
+}
+
+static int own_open(struct shard_piece *p, struct err *e)
+{
+    struct shard_header h;
+
+    if (shard_header_read(&h, p->map.data, p->map.len, p->path, e))
+        return -1;
+    p->tokens = p->map.data + SHARD_HEADER;
+    p->width = (int)h.width;
+    p->n = h.tokens;
+    p->documents = h.documents;
+    p->vocab = h.vocab;
+    p->index = p->map.data + shard_index_offset(&h);
+    return 0;
+}
+
+static int64_t own_document_end(const struct shard_piece *p, int64_t d)
+{
+    return (int64_t)le_get(p->index + d * SHARD_INDEX_ENTRY, 8);
+}
+
+/* Documents follow one another, each ends with its mark and holds no other,
+ * and their bytes add up. */
+static int verify_documents(const struct shard_piece *p, struct err *e)
+{
+    int64_t start = 0;
+
+    for (int64_t d = 0; d < p->documents; d++) {
+        const uint8_t *entry = p->index + d * SHARD_INDEX_ENTRY;
+        uint64_t end = le_get(entry, 8), size = le_get(entry + 8, 8);
+        const uint8_t *mark;
+
+        if (end <= (uint64_t)start || end > (uint64_t)p->n ||
+            size != end - (uint64_t)start)
+            return err_set(e, ERR_USAGE,
+                           "%s: offset %td: document %" PRId64
+                           " of the index is impossible",
+                           p->path, entry - p->map.data, d);
+        mark = memchr(p->tokens + start, 0, (size_t)end - (size_t)start);
+        if (mark != p->tokens + end - 1)
+            return err_set(
+                e, ERR_USAGE,
+                "%s: offset %td: document %" PRId64
+                " does not end with its mark, or holds one inside",
+                p->path, (mark ? mark : p->tokens + end - 1) - p->map.data, d);
+        start = (int64_t)end;
+    }
+    if (start != p->n)
+        return err_set(e, ERR_USAGE,
+                       "%s: the index covers %" PRId64 " of %" PRId64 " tokens",
+                       p->path, start, p->n);
+    return 0;
+}
+
+static int own_verify(const struct shard_piece *p, struct err *e)
+{
+    struct shard_header h;
+
+    if (shard_header_read(&h, p->map.data, p->map.len, p->path, e))
+        return -1;
+    if (hash_xxh3(p->tokens, (size_t)(p->n * p->width)) != h.tokens_xxh3)
+        return err_set(e, ERR_USAGE,
+                       "%s: tokens damaged (checksum of the bytes from offset "
+                       "%d)",
+                       p->path, SHARD_HEADER);
+    if (hash_xxh3(p->index, (size_t)(p->documents * SHARD_INDEX_ENTRY)) !=
+        h.index_xxh3)
+        return err_set(e, ERR_USAGE,
+                       "%s: document index damaged (checksum of the bytes from "
+                       "offset %td)",
+                       p->path, p->index - p->map.data);
+    return verify_documents(p, e);
+}
+
+const struct token_reader tokens_own = {
+    "loglog",         "bytes",   "a shard of data pack", own_sniff, own_open,
+    own_document_end, own_verify};
