@@ -270,12 +270,13 @@ int doc_error(const struct doc *d, int node, struct err *e, const char *fmt,
               ...)
 {
     char text[400];
+    size_t len = strlen(d->name), cut = len > 200 ? len - 200 : 0;
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    return err_set(e, ERR_USAGE, "%.100s:%d: %s", d->name, doc_line(d, node),
+    return err_set(e, ERR_USAGE, "%s:%d: %s", d->name + cut, doc_line(d, node),
                    text);
 }
 
