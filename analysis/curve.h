@@ -4,9 +4,10 @@
  * L = k C^-p (DeepSeek LLM's figure 5 does not say which it drew).  Within the
  * data they can hardly be told apart; a decade beyond it they differ by more
  * than either's own interval.  So the forecast is not one fit's: it is the
- * average over p (and with it E, which reaches 0 at the pure law), each p
- * weighted by how well it fits, with the noise of the optima, what the law
- * does not explain, and the seed noise of the one run that will check it. */
+ * average over E and p, each pair weighted by how well it fits, a fifth of the
+ * prior weight on E = 0, with the noise of the optima, a quarter of a percent
+ * for what was not tuned (DeepSeek's own tolerance for an optimum), and the
+ * seed noise of the one run that will check it. */
 #ifndef LOGLOG_ANALYSIS_CURVE_H
 #define LOGLOG_ANALYSIS_CURVE_H
 
@@ -15,72 +16,85 @@
 #include <stdint.h>
 
 struct isoflop_fit; /* analysis/isoflop_fit.h */
+struct fit_result;  /* analysis/fit_json.h */
 
 /* The best loss of one budget. */
 struct curve_point {
     double flops, loss;
-    double se; /* standard error of loss; NaN or 0: unknown */
-    int bound; /* 1: from a refused profile: the lowest mean, an upper bound */
+    double se; /* standard error of loss; NaN: unknown */
+    int bound; /* 1: from a refused profile: its lowest smooth loss */
 };
 
 struct curve_opts {
     double level;  /* 0.90 */
-    int bootstrap; /* resamples of the parameters' intervals, 1000 */
+    int bootstrap; /* resamples for the parameters' intervals, 400; 0: none */
     uint64_t seed;
     double p_min, p_max; /* exponents considered: 0.005, 1 */
+    double se_dof;       /* degrees of freedom behind the se: 10 */
 };
 void curve_opts_default(struct curve_opts *o);
 
 struct curve_form {
-    int ok;         /* fitted */
-    double E, k, p; /* E = 0 in the pure power law */
-    double E_ci[2], k_ci[2], p_ci[2];
-    double objective; /* weighted sum of squares of the relative residuals */
-    double rms;       /* relative residual */
+    int ok;                           /* fitted */
+    double E, k, p;                   /* E = 0 in the pure power law */
+    double E_ci[2], k_ci[2], p_ci[2]; /* parametric bootstrap; NaN: none */
+    double objective;                 /* sum of squares of residual / se */
+    double rms;                       /* relative residual */
+};
+
+/* One pair (E, p) of the average, and the level L0 at C0 given them. */
+struct curve_part {
+    double weight; /* they sum to 1 */
+    double E, p;
+    double L0, var; /* mean and variance, in units of the scale below */
 };
 
 struct curve_fit {
     struct curve_opts opts;
     struct curve_point *point; /* by flops, a copy */
     int n;
+    double C0; /* geometric mean of the budgets */
     struct curve_form with_E, pure;
     double noise;     /* relative SD of one run, as given; NaN unknown */
-    double scatter;   /* relative SD of the points about the law beyond se */
+    double chi2;      /* objective of with_E per degree of freedom; NaN: none */
     int identified;   /* the loss law may be used to forecast */
     int E_identified; /* E's interval excludes 0 */
     char refused[256];
-    /* the grid of exponents and the weight of each (sums to 1), with the
-     * linear fit given p: mean and covariance of (E, k') */
-    struct curve_mix *mix;
-    int n_mix;
+    struct curve_part *part; /* (n_part), empty when refused */
+    int n_part;
+    double dof; /* of Student's t, for every part */
 };
 
-/* Fit points (copied).  noise: relative SD of one run, NaN if unknown.  With
- * fewer than three budgets, or no fall of the loss beyond its noise, the law
- * is refused, which is no failure.  -1 with *e: no point, or values that are
- * no losses. */
+/* Fit points (copied; at least one).  noise: relative SD of one run, NaN if
+ * unknown.  With fewer than three budgets, budgets within a factor 3, or no
+ * fall of the loss beyond its noise, the law is refused, which is no failure.
+ * -1 with *e: no point, or values that are no losses.  Release what
+ * succeeded. */
 int curve_fit(struct curve_fit *f, const struct curve_point *p, int n,
               double noise, const struct curve_opts *o, struct err *e);
 void curve_fit_release(struct curve_fit *f);
 
-/* The points an IsoFLOP fit offers: the minimum of each accepted profile, the
- * lowest mean of a refused one (bound = 1).  The caller frees *p. */
+/* The points an IsoFLOP fit offers, one a budget: the lowest smooth loss of
+ * its profile, at an accepted minimum or (bound = 1) within the sizes run.
+ * Returns their number; the caller frees *p. */
 int curve_points(struct curve_point **p, const struct isoflop_fit *f);
 
 /* A forecast at a budget. */
 struct curve_forecast {
-    double loss;         /* median of the average over p */
+    double loss;         /* median of the average */
     double law_ci[2];    /* of the mean over seeds at that budget */
     double run_ci[2];    /* of one run there: seed noise included */
     double with_E, pure; /* what each form says */
     double decades;      /* log10(flops / largest fitted budget); < 0 inside */
 };
-/* extra: further relative SD to include (the uncertainty of the allocation),
- * or 0.  -1 when the law is refused. */
+/* extra: further relative SD to include (the choice of size, say), or 0.  -1
+ * when the law is refused. */
 int curve_forecast(struct curve_forecast *out, const struct curve_fit *f,
                    double flops, double level, double extra);
 
-/* As hyper_fit_json; law "loss", params of both forms. */
+/* As hyper_fit_json; law "loss", params E, k, p of the form with E, and
+ * pure_k, pure_p. */
+void curve_fit_result(struct fit_result *r, const struct curve_fit *f);
 char *curve_fit_json(const struct curve_fit *f);
 
 #endif

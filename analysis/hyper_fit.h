@@ -16,17 +16,20 @@
 #define LOGLOG_ANALYSIS_HYPER_FIT_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 #include "sweep/plan.h"
 
 #include <stdint.h>
 
-struct points; /* analysis/points.h */
+struct points;     /* analysis/points.h */
+struct fit_result; /* analysis/fit_json.h */
 
 /* How the optimum of one budget becomes points of the regression. */
 enum hyper_optimum {
-    HYPER_NEAR,     /* all near-optimal cells, pooled (Step Law's code) */
-    HYPER_CENTRE,   /* their geometric centre, one point a budget: default */
+    HYPER_NEAR,     /* all near-optimal cells, pooled, as Step Law's code
+                       does: default */
+    HYPER_CENTRE,   /* their geometric centre, one point a budget */
     HYPER_QUADRATIC /* the minimum of the quadratic surface */
 };
 
@@ -45,12 +48,14 @@ struct hyper_cell {
     double lr, batch; /* batch in tokens */
     double loss;      /* mean; INFINITY when a run of the cell diverged */
     int n, diverged;  /* runs in the mean; runs that diverged */
+    double sd;        /* relative SD between its seeds; NaN if one */
     double excess;    /* loss / best loss - 1 */
     int near;         /* excess within the threshold */
 };
 
-/* The minimum of a quadratic in (log lr, log batch) over the good half of a
- * grid; usable only if the surface is convex and the minimum inside. */
+/* The minimum of a quadratic in (log lr, log batch) over the good cells of a
+ * grid (one axis only, where the other was not varied); usable only if the
+ * surface is convex and the minimum inside. */
 struct hyper_quad {
     int ok;
     char why[128]; /* when not ok */
@@ -60,7 +65,8 @@ struct hyper_quad {
 
 /* All cells of one budget and one size. */
 struct hyper_grid {
-    double flops, M, N, D;   /* nominal budget; Eq. 2's M and N1; D nominal */
+    double flops, M, N, D;   /* nominal budget; Eq. 2's M; N; mean D */
+    double wd;               /* weight decay; NaN unknown */
     struct hyper_cell *cell; /* by batch, then by lr, increasing */
     int n_cell, n_lr, n_batch;
     int best;         /* index of the lowest mean */
@@ -73,14 +79,15 @@ struct hyper_grid {
      * highest, 0: interior (also where the axis has one value, or where the
      * next line up diverged).  What plan_extend_hyper wants. */
     int dlr, dbatch;
-    char why[128]; /* in words, when dlr or dbatch is not 0 */
+    char why[160]; /* in words, when dlr or dbatch is not 0 */
 };
 
 /* y = coef C^exponent with its interval. */
 struct hyper_power {
     double coef, exponent;
     double coef_ci[2], exponent_ci[2];
-    int n_grid;        /* budgets with an interior optimum that entered */
+    int n_grid;        /* grids with an interior optimum that entered */
+    int n_point;       /* of the regression: near-optimal cells, or centres */
     int identified;    /* the exponent's interval has one sign, or is narrow */
     char refused[256]; /* why not, and what would settle it; "" if identified */
 };
@@ -119,8 +126,10 @@ struct hyper_fit {
     int n_grid;
     int n_point, n_excluded; /* runs used; runs that may not enter */
     int n_diverged;          /* of the excluded */
-    double noise; /* relative SD between seeds of one run, pooled over cells;
-                     NaN when no cell has two seeds */
+    char input[HASH_HEX];    /* points_hash of what it saw */
+    double noise; /* relative SD between seeds of one run, pooled over the
+                     cells within 5 % of their best; NaN when no cell has two
+                     seeds: then the rule is the bare 0.25 % */
     int noise_dof;
     struct hyper_power lr, batch;
     struct hyper_multi lr_nd, batch_d, lr_ndb;
@@ -138,9 +147,10 @@ void hyper_fit_release(struct hyper_fit *f);
 /* The law to go on with, always: *law is filled and *how says in one line per
  * quantity how it was got.  Identified exponents are used as fitted.  One that
  * is not identified becomes Eq. 1's, moved into the fitted interval if it lies
- * outside, with the coefficient fitted to the centres of all grids; with no
- * interior optimum the centres of the edge grids are taken, and said to be
- * bounds. */
+ * outside, with the coefficient fitted to the centres of the interior grids:
+ * the quadratic's minimum where there is one and the noise is beyond the
+ * 0.25 %, else the centre of the near-optimal cells.  With no interior optimum
+ * the centres of the edge grids are taken, and said to be bounds. */
 void hyper_fit_use(struct hyper_law *law, struct str *how,
                    const struct hyper_fit *f);
 
@@ -152,6 +162,8 @@ double hyper_batch(const struct hyper_law *law, double flops);
  * method, n, excluded, params, ci, level, identified, refused, diagnostics,
  * grids); the caller's to free.  identified: both exponents are. */
 char *hyper_fit_json(const struct hyper_fit *f);
+/* The same before it is printed: *r is initialised by it. */
+void hyper_fit_result(struct fit_result *r, const struct hyper_fit *f);
 int hyper_fit_identified(const struct hyper_fit *f);
 
 #endif

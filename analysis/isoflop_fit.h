@@ -16,24 +16,39 @@
 #define LOGLOG_ANALYSIS_ISOFLOP_FIT_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 #include <stdint.h>
 
-struct points; /* analysis/points.h */
+struct points;     /* analysis/points.h */
+struct fit_result; /* analysis/fit_json.h */
 
-enum isoflop_method { ISOFLOP_PARABOLA, ISOFLOP_AKIMA };
-extern const char *const isoflop_method_name[2];
+enum isoflop_method { ISOFLOP_PARABOLA, ISOFLOP_AKIMA, ISOFLOP_METHODS };
+extern const char *const isoflop_method_name[ISOFLOP_METHODS];
+
+/* What the exponents' intervals resample.  Noise: every cell mean is drawn
+ * again with the spread of its runs, the budgets stay.  Budgets: whole budgets
+ * are drawn with replacement, widened for their small number by Student's t.
+ * Auto: budgets from six on, where the noise is known noise below. */
+enum isoflop_resample {
+    ISOFLOP_RESAMPLE_AUTO,
+    ISOFLOP_RESAMPLE_NOISE,
+    ISOFLOP_RESAMPLE_BUDGETS,
+    ISOFLOP_RESAMPLES
+};
+extern const char *const isoflop_resample_name[ISOFLOP_RESAMPLES];
 
 struct isoflop_opts {
     enum isoflop_method method;
-    double window;    /* use sizes within this factor of the minimum; 0: all;
-                         default 16 */
-    int log_loss;     /* 1: fit log loss; 0: loss (default, as the papers) */
+    enum isoflop_resample resample;
+    double window;    /* use sizes within this factor of the minimum; 0: all
+                         of them (default, as the papers) */
+    int log_loss;     /* 1: fit log loss; 0: loss (default, too) */
     int min_sizes;    /* 4: fewer sizes at a budget are refused */
     double curvature; /* 1.64: least t value of the quadratic term */
     double level;     /* of the intervals, 0.90 */
-    int bootstrap;    /* resamples, 1000 */
+    int bootstrap;    /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;    /* of the resampling */
 };
 void isoflop_opts_default(struct isoflop_opts *o);
@@ -49,24 +64,26 @@ struct isoflop_size {
 
 struct isoflop_budget {
     double flops;              /* nominal */
-    struct isoflop_size *size; /* by M, increasing */
-    int n_size;
-    int lowest;        /* index of the lowest mean */
-    int ok;            /* the minimum was accepted */
-    char refused[192]; /* why not; "" if ok */
-    int dir;           /* where to extend: -1 smaller models, +1 larger,
-                          0 nowhere (ok, or noise that no size settles) */
-    /* loss = c[0] + c[1] u + c[2] u^2, u = log(M / M_mid) */
+    struct isoflop_size *size; /* with a loss; by M, increasing */
+    int n_size, n_diverged;    /* sizes; sizes of which every run diverged */
+    int lowest;                /* index of the lowest mean */
+    int ok;                    /* the minimum was accepted */
+    char refused[192];         /* why not; "" if ok */
+    int dir; /* where to extend: -1 smaller models, +1 larger, 0 nowhere (ok,
+                or noise that no further size settles) */
+    /* the parabola, for plots: y = c[0] + c[1] u + c[2] u^2 with y the loss
+     * (its log if opts.log_loss), u = log(M / M_mid); NaN when there is none */
     double c[3], M_mid;
-    double curvature_t; /* c[2] over its standard error */
-    double residual_sd; /* relative, about the parabola; NaN if no freedom */
+    double curvature_t;               /* c[2] over its standard error */
     double parabola_M, parabola_loss; /* NaN where there is no minimum */
-    double akima_M, akima_loss;
-    double M, D, N, loss; /* the optimum by opts.method; NaN if refused */
-    double log_M_se;      /* standard error of log M, loss_se of the loss */
-    double loss_se;
-    double M_ci[2], D_ci[2], loss_ci[2];
-    int boot_kept; /* resamples in which the budget was accepted */
+    double akima_M, akima_loss;       /* NaN where it is at the edge */
+    double M, D, N, loss;       /* the optimum by opts.method; NaN if refused */
+    double log_M_se, loss_se;   /* standard errors; NaN if refused */
+    double M_ci[2], loss_ci[2]; /* from noise resamples; NaN if none */
+    /* The lowest point of the smooth profile within the sizes run, also where
+     * the optimum was refused: what the loss law starts from.  It is the
+     * parabola's, or a quartic's when the parabolas misfit beyond the noise. */
+    double low_M, low, low_se;
 };
 
 /* y = coef C^exponent. */
@@ -77,28 +94,38 @@ struct isoflop_power {
 
 struct isoflop_fit {
     struct isoflop_opts opts;
+    enum isoflop_resample resampled;
     struct isoflop_budget *budget; /* by flops, increasing */
     int n_budget, n_ok;
     int n_point, n_excluded, n_diverged;
+    int metric_bpb;       /* 1: losses are bits per byte; 0: nats */
+    char input[HASH_HEX]; /* points_hash of what it saw */
     double noise; /* relative SD of one run: between seeds where there are
-                     any, else about the parabolas; NaN if neither */
+                     any, else about the smooth profiles; NaN if neither */
     int noise_dof;
     int noise_from_seeds;
+    double sigma; /* relative SD of one run about the parabolas: noise, and
+                     what the parabolas miss; standard errors use it */
+    int sigma_dof;
+    double misfit_p; /* F test of quartics against parabolas; NaN untested */
+    int degree;      /* of the smooth profiles: 2, or 4 if misfit_p < 0.01 */
     /* M_opt = M.coef C^M.exponent and D_opt; the exponents sum to 1 and the
      * coefficients multiply to 1.  N from the N of the sizes run. */
     struct isoflop_power M, D, N;
+    double chi2; /* of the optima about the law per degree of freedom, in
+                    units of their standard errors; NaN below 3 optima */
     int identified;
     char refused[256]; /* why the exponents are not; "" if identified */
-    char settle[256];  /* what runs would settle it, and their flops */
+    char settle[256];  /* what runs would settle it, "" if identified */
     double settle_flops;
-    /* Mean of c[2] over accepted budgets, relative to the loss: a size off by
-     * a factor r costs about off * log(r)^2 of the loss. */
-    double off;
+    double off; /* median of c[2] / loss over accepted budgets: a size wrong
+                   by a factor r costs off * log(r)^2 of the loss; NaN */
 };
 
 /* Fit the isoflop runs.  Points are grouped by nominal budget (achieved flops
  * within 5 % when there is none) and by M.  -1 with *e when there is no
- * finished run; refused budgets and laws are no failure. */
+ * finished run; refused budgets and laws are no failure.  Release what
+ * succeeded. */
 int isoflop_fit(struct isoflop_fit *f, const struct points *p,
                 const struct isoflop_opts *o, struct err *e);
 void isoflop_fit_release(struct isoflop_fit *f);
@@ -111,15 +138,9 @@ void isoflop_fit_release(struct isoflop_fit *f);
 double isoflop_fit_use(struct str *how, const struct isoflop_fit *f,
                        double flops);
 
-/* As hyper_fit_json.  params: M_coef, M_exponent, D_..., N_...; budgets. */
+/* As hyper_fit_result and hyper_fit_json.  params: M_coef, M_exponent,
+ * D_..., N_...; diagnostics: every budget. */
+void isoflop_fit_result(struct fit_result *r, const struct isoflop_fit *f);
 char *isoflop_fit_json(const struct isoflop_fit *f);
-
-/* The optimum of one profile by each method, for those who bring arrays.
- * x = log size, increasing; y = loss; w = weights or NULL.  0, or -1 when
- * there is no interior minimum. */
-int parabola_minimum(double *x_min, double *y_min, double c[3], const double *x,
-                     const double *y, const double *w, int n);
-int akima_minimum(double *x_min, double *y_min, const double *x,
-                  const double *y, int n);
 
 #endif

@@ -32,6 +32,7 @@ enum surface_form {
  *   huber       Huber(delta) of ln L_hat - ln L
  *   mse         squares of ln L_hat - ln L
  *   mse-raw     squares of L_hat - L
+ *   huber-raw   Huber(delta) of L_hat - L
  *   asymmetric  |L_hat - L|, times `over` where L_hat > L; reported divided
  *               by n, as it is published
  *   likelihood  - ln likelihood of a Huber density of ln residuals whose
@@ -40,6 +41,7 @@ enum surface_objective {
     OBJECTIVE_HUBER,
     OBJECTIVE_MSE,
     OBJECTIVE_MSE_RAW,
+    OBJECTIVE_HUBER_RAW,
     OBJECTIVE_ASYMMETRIC,
     OBJECTIVE_LIKELIHOOD,
     OBJECTIVES
@@ -92,6 +94,8 @@ struct surface_fit {
     size_t reached;   /* of them, ended within 1e-6 (relative) of the best */
     double cond;      /* of the Hessian in (log A, log B, log E, exponents),
                          scaled to unit diagonal */
+    double cond_projected; /* the same of the exponents alone, the rest solved
+                              for (variable projection) */
     double cov[SURFACE_MAX * SURFACE_MAX]; /* linearised, of the internal
                                               parameters (surface_internal) */
     double resid_sd;                       /* of ln L - ln L_hat */
