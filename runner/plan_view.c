@@ -99,6 +99,7 @@ static int plan_unverified(struct plan *p, struct plan_view *v, int k,
     if (v->db && db_predictions(&made, &n, v->db, v->db_study, e))
         return -1;
     v->stage[k].from = FROM_STUDY;
+    v->stage[k].note = NULL;
     for (int b = 0; b < st->flops.n && !rc; b++) {
         struct choice c;
         size_t i = 0;
