@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-double now(void)
+double train_clock(void)
 {
     struct timespec t;
 
@@ -19,7 +19,7 @@ double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void observe(struct train *t, int answer)
+void train_observe(struct train *t, int answer)
 {
     if (answer)
         t->stop_asked = 1;
@@ -88,10 +88,10 @@ static int evaluate_set(struct train *t, int set, struct err *e)
         .set = set,
         .eval_tokens = s->tokens,
     };
-    double begun = now(), nats;
+    double begun = train_clock(), nats;
     int rc = evaluate(&nats, s, t->model, t->comm, t->env->stop, e);
 
-    r.seconds = now() - begun;
+    r.seconds = train_clock() - begun;
     t->eval_seconds += r.seconds;
     if (rc)
         return rc;
@@ -102,7 +102,7 @@ static int evaluate_set(struct train *t, int set, struct err *e)
         t->eval_bpb = r.bpb;
     }
     if (t->env->member == 0 && t->obs->on_eval)
-        observe(t, t->obs->on_eval(t->obs->ctx, &r));
+        train_observe(t, t->obs->on_eval(t->obs->ctx, &r));
     return 0;
 }
 
@@ -129,14 +129,14 @@ static int loop(struct train *t, struct err *e)
 {
     for (;;) {
         unsigned bits = (stop_wanted(t) ? WANT_STOP : 0u) |
-                        (save_due(t) ? WANT_CHECKPOINT : 0u);
+                        (train_save_due(t) ? WANT_CHECKPOINT : 0u);
         int rc, over;
 
         if (comm_agree(t->comm, &bits, NULL, e))
             return -1;
         over = t->state.step == t->spec->steps && t->state.evaluated;
         if (bits & WANT_STOP && !over) {
-            if (t->env->checkpoint_dir && save(t, CHECKPOINT_LAST, 1, e))
+            if (t->env->checkpoint_dir && train_save(t, CHECKPOINT_LAST, 1, e))
                 return -1;
             return TRAIN_STOPPED;
         }
@@ -147,11 +147,11 @@ static int loop(struct train *t, struct err *e)
             if (rc)
                 continue; /* to the stop */
         }
-        if (save_trunk_due(t)) {
-            if (t->unsaved && save(t, CHECKPOINT_TRUNK, 0, e))
+        if (train_save_trunk_due(t)) {
+            if (t->unsaved && train_save(t, CHECKPOINT_TRUNK, 0, e))
                 return -1;
         } else if (bits & WANT_CHECKPOINT && t->state.step < t->spec->steps) {
-            if (save(t, CHECKPOINT_LAST, 0, e))
+            if (train_save(t, CHECKPOINT_LAST, 0, e))
                 return -1;
         }
         if (t->state.step == t->spec->steps)
@@ -174,10 +174,10 @@ static int run(struct train *t, struct err *e)
     if (rc)
         return rc < 0 ? -1 : TRAIN_NO_MEMORY;
     if (t->env->member == 0 && t->obs->on_start)
-        observe(t, t->obs->on_start(t->obs->ctx, t->state.step));
+        train_observe(t, t->obs->on_start(t->obs->ctx, t->state.step));
     end = loop(t, e);
     if (end == TRAIN_DONE || end == TRAIN_DIVERGED)
-        if (save_end(t, e))
+        if (train_save_end(t, e))
             return -1;
     return end;
 }

@@ -42,7 +42,7 @@ struct train {
 
     struct checkpoint_state state;
     struct writer *writer;  /* member 0 with a checkpoint_dir, else NULL */
-    double next_checkpoint; /* when one is due, by now(); member 0 */
+    double next_checkpoint; /* when one is due, by train_clock(); member 0 */
     int stop_asked;         /* by an observer */
     int unsaved;            /* there are steps behind the last checkpoint */
 
@@ -51,8 +51,9 @@ struct train {
     char text[COMM_TEXT]; /* why it diverged or did not fit */
 };
 
-double now(void);
-void observe(struct train *t, int answer); /* an observer's return value */
+double train_clock(void);
+void train_observe(struct train *t,
+                   int answer); /* an observer's return value */
 
 /* train_open.c: everything a run needs, and its state from a checkpoint, a
  * trunk or the seed.  1 with t->text when it does not fit. */
@@ -64,13 +65,14 @@ int train_step(struct train *t, struct err *e);
 
 /* train_save.c */
 /* Is a periodic checkpoint due?  Also takes note of a finished one. */
-int save_due(struct train *t);
+int train_save_due(struct train *t);
 /* Write one; without `wait` it is finished in the background.  Returns 0 with
  * a warning when a checkpoint that need not be waited for fails. */
-int save(struct train *t, enum checkpoint_kind kind, int wait, struct err *e);
+int train_save(struct train *t, enum checkpoint_kind kind, int wait,
+               struct err *e);
 /* Should a trunk be left after this step? */
-int save_trunk_due(const struct train *t);
+int train_save_trunk_due(const struct train *t);
 /* The run is over: finish what is being written, and remove or renew. */
-int save_end(struct train *t, struct err *e);
+int train_save_end(struct train *t, struct err *e);
 
 #endif

@@ -36,7 +36,7 @@ static int take_written(struct train *t, int wait, struct err *e)
     }
     checkpoint_prune(t->env->checkpoint_dir, t->spec, KEEP);
     if (t->obs->on_checkpoint)
-        observe(t, t->obs->on_checkpoint(t->obs->ctx, w.step, w.seconds));
+        train_observe(t, t->obs->on_checkpoint(t->obs->ctx, w.step, w.seconds));
     return 0;
 }
 
@@ -45,7 +45,7 @@ static void warn_unwritten(const struct err *e)
     log_warn("%s; training goes on without this checkpoint", e->text);
 }
 
-int save_due(struct train *t)
+int train_save_due(struct train *t)
 {
     struct err why;
 
@@ -56,11 +56,11 @@ int save_due(struct train *t)
     if (t->env->checkpoint_seconds <= 0 || writer_busy(t->writer))
         return 0;
     if (t->next_checkpoint <= 0)
-        t->next_checkpoint = now() + t->env->checkpoint_seconds;
-    return t->unsaved && now() >= t->next_checkpoint;
+        t->next_checkpoint = train_clock() + t->env->checkpoint_seconds;
+    return t->unsaved && train_clock() >= t->next_checkpoint;
 }
 
-int save_trunk_due(const struct train *t)
+int train_save_trunk_due(const struct train *t)
 {
     for (int i = 0; i < t->env->n_trunk; i++)
         if (t->env->trunk_at[i] == t->state.step)
@@ -88,10 +88,11 @@ static int write_one(struct train *t, enum checkpoint_kind kind, int wait,
     return 0;
 }
 
-int save(struct train *t, enum checkpoint_kind kind, int wait, struct err *e)
+int train_save(struct train *t, enum checkpoint_kind kind, int wait,
+               struct err *e)
 {
     struct comm_array *shared[] = {&t->params, &t->m, &t->v};
-    double begun = now(), stood;
+    double begun = train_clock(), stood;
     unsigned bits = 0; /* nothing but to meet again */
     struct err why;
 
@@ -107,22 +108,23 @@ int save(struct train *t, enum checkpoint_kind kind, int wait, struct err *e)
     if (comm_agree(t->comm, &bits, NULL, e))
         return -1;
     t->unsaved = 0;
-    stood = now() - begun;
+    stood = train_clock() - begun;
     t->checkpoint_seconds += stood;
-    t->next_checkpoint = now() + (t->env->checkpoint_seconds > stood / SHARE
-                                      ? t->env->checkpoint_seconds
-                                      : stood / SHARE);
+    t->next_checkpoint =
+        train_clock() + (t->env->checkpoint_seconds > stood / SHARE
+                             ? t->env->checkpoint_seconds
+                             : stood / SHARE);
     return 0;
 }
 
-int save_end(struct train *t, struct err *e)
+int train_save_end(struct train *t, struct err *e)
 {
     struct err why;
 
     if (!t->env->checkpoint_dir)
         return 0;
     if (t->env->keep_checkpoint && t->state.step == t->spec->steps &&
-        save(t, CHECKPOINT_LAST, 1, e))
+        train_save(t, CHECKPOINT_LAST, 1, e))
         return -1;
     if (!t->writer)
         return 0;

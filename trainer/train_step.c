@@ -136,7 +136,7 @@ int train_step(struct train *t, struct err *e)
 {
     const struct run_spec *s = t->spec;
     struct step_report r = {.step = t->state.step + 1};
-    double begun = now();
+    double begun = train_clock();
     const float *grad;
     int over;
 
@@ -154,9 +154,9 @@ int train_step(struct train *t, struct err *e)
         return -1;
     t->state.step = r.step;
     t->unsaved = 1;
-    r.seconds = now() - begun;
+    r.seconds = train_clock() - begun;
     t->train_seconds += r.seconds;
     if (t->env->member == 0 && t->obs->on_step)
-        observe(t, t->obs->on_step(t->obs->ctx, &r));
+        train_observe(t, t->obs->on_step(t->obs->ctx, &r));
     return over;
 }

@@ -38,6 +38,19 @@
 #define GANG_MAX 8
 #define GANG_STEPS 256
 
+/* Some tests ask for more memory than there is; sanitizers must say no as
+ * malloc does instead of stopping the test. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+const char *__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 /* --- a directory --- */
 
 static inline void temp_dir(char path[PATH_MAX])
