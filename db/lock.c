@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +70,9 @@ void lock_owner(char text[LOCK_TEXT], const char *path)
     lock_name(name, path);
     fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        n = read(fd, text, LOCK_TEXT - 1);
+        /* a killed writer leaves its name, but not its lock */
+        if (flock(fd, LOCK_SH | LOCK_NB))
+            n = read(fd, text, LOCK_TEXT - 1);
         close(fd);
     }
     text[n > 0 ? n : 0] = '\0';
@@ -95,11 +98,17 @@ static void write_owner(int fd)
 
 int lock_take(const char *path, struct err *e)
 {
+    const struct timespec pause = {0, 20 * 1000 * 1000};
     char name[PATH_MAX + 8], owner[LOCK_TEXT];
     int fd;
 
     lock_name(name, path);
+    /* Somebody may only be looking (lock_owner); ask again. */
     fd = file_lock(name, e);
+    for (int i = 0; fd == -2 && i < 5; i++) {
+        nanosleep(&pause, NULL);
+        fd = file_lock(name, e);
+    }
     if (fd == -2) {
         lock_owner(owner, path);
         return err_set(e, ERR_DB, "%s: another process writes it (%s)", path,

@@ -10,8 +10,8 @@
 int lock_take(const char *path, struct err *e);
 void lock_release(int fd);
 
-/* What the lock file of a database says: "host X, pid N[, job J], since T",
- * or "" when nobody writes.  Reads without taking the lock. */
+/* Who writes a database, as its lock file says: "host X, pid N[, job J], since
+ * T", or "" when nobody does.  The lock is tried for a moment to know. */
 #define LOCK_TEXT 512
 void lock_owner(char text[LOCK_TEXT], const char *path);
 

@@ -1,48 +1,88 @@
-/* print: see print.h.
- *
- * Everything streams but the table, whose widths come from its first rows; a
- * later row that needs more room takes it. */
+/* print: see print.h.  Rows are made in memory and written by the block. */
 #include "db/print.h"
 
 #include "base/mem.h"
+#include "db/decimal.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH_ROWS 1000 /* rows that decide the widths of a table */
-#define WIDTH_MAX 60    /* of one column of a table */
+#define BLOCK 65536 /* bytes to gather before they are written */
 
 /* --- values --- */
 
-static const char *real_text(char buf[STR_DOUBLE], double v)
+static void add_int(struct str *s, int64_t v)
 {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buf, STR_DOUBLE, "%.*g", digits, v);
-        if (digits == 17 || strtod(buf, NULL) == v)
-            break;
-    }
-    return buf;
+    char buf[DECIMAL_MAX];
+
+    str_add_n(s, buf, decimal_int(buf, v));
 }
 
-void print_json_real(FILE *out, double v)
+static void add_real(struct str *s, double v)
 {
-    char buf[STR_DOUBLE];
+    char buf[DECIMAL_MAX];
 
-    fputs(isfinite(v) ? real_text(buf, v) : "null", out);
+    if (isfinite(v))
+        str_add_n(s, buf, decimal_real(buf, v));
+    else
+        str_add(s, v > 0 ? "inf" : "-inf");
+}
+
+static void add_blob(struct str *s, struct sql *q, int i)
+{
+    const unsigned char *blob = sqlite3_column_blob(q->stmt, i);
+    int n = sqlite3_column_bytes(q->stmt, i);
+
+    for (int k = 0; k < n; k++)
+        str_addf(s, "%02x", blob[k]);
+}
+
+const char *print_value(struct str *s, struct sql *q, int i, int rounded)
+{
+    str_clear(s);
+    switch (sqlite3_column_type(q->stmt, i)) {
+    case SQLITE_NULL:
+        return NULL;
+    case SQLITE_INTEGER:
+        add_int(s, sql_get_int(q, i));
+        break;
+    case SQLITE_FLOAT:
+        if (rounded)
+            str_addf(s, "%.6g", sql_get_real(q, i));
+        else
+            add_real(s, sql_get_real(q, i));
+        break;
+    case SQLITE_BLOB:
+        add_blob(s, q, i);
+        break;
+    default:
+        str_add(s, sql_get_text(q, i));
+    }
+    return s->text;
+}
+
+/* --- JSON --- */
+
+void print_json_real(struct str *s, double v)
+{
+    if (isfinite(v))
+        add_real(s, v);
+    else
+        str_add(s, "null");
 }
 
 /* Bytes of the UTF-8 character at s; 0 when there is none (RFC 3629). */
-static int utf8_length(const unsigned char *s)
+static size_t utf8_length(const unsigned char *s)
 {
-    int n = s[0] < 0x80                    ? 1
-            : s[0] >= 0xC2 && s[0] <= 0xDF ? 2
-            : (s[0] & 0xF0) == 0xE0        ? 3
-            : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                           : 0;
+    size_t n = s[0] < 0x80                    ? 1
+               : s[0] >= 0xC2 && s[0] <= 0xDF ? 2
+               : (s[0] & 0xF0) == 0xE0        ? 3
+               : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                              : 0;
 
-    for (int i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
     if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
@@ -51,281 +91,174 @@ static int utf8_length(const unsigned char *s)
     return n;
 }
 
-void print_json_text(FILE *out, const char *text)
+void print_json_text(struct str *out, const char *text)
 {
     static const char escaped[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
     const unsigned char *s = (const unsigned char *)text;
 
-    fputc('"', out);
+    str_add_n(out, "\"", 1);
     while (*s) {
         const char *at = strchr(escaped, *s);
-        int n = utf8_length(s);
+        size_t n = utf8_length(s);
         if (at)
-            fprintf(out, "\\%c", letter[at - escaped]);
+            str_addf(out, "\\%c", letter[at - escaped]);
         else if (*s < 0x20)
-            fprintf(out, "\\u%04x", *s);
+            str_addf(out, "\\u%04x", *s);
         else if (n == 0)
-            fputs("\\ufffd", out);
+            str_add(out, "\\ufffd");
         else
-            fwrite(s, 1, (size_t)n, out);
+            str_add_n(out, s, n);
         s += n ? n : 1;
     }
-    fputc('"', out);
+    str_add_n(out, "\"", 1);
 }
 
-void print_csv_text(FILE *out, const char *text)
+/* `key` holds ', "name": ' for each column. */
+static void json_row(struct str *out, struct sql *q, const struct str *key,
+                     int n)
+{
+    str_add_n(out, "{", 1);
+    for (int i = 0; i < n; i++) {
+        size_t skip = i ? 0 : 2;
+        str_add_n(out, key[i].text + skip, key[i].len - skip);
+        switch (sqlite3_column_type(q->stmt, i)) {
+        case SQLITE_NULL:
+            str_add_n(out, "null", 4);
+            break;
+        case SQLITE_INTEGER:
+            add_int(out, sql_get_int(q, i));
+            break;
+        case SQLITE_FLOAT:
+            print_json_real(out, sql_get_real(q, i));
+            break;
+        case SQLITE_BLOB:
+            str_add_n(out, "\"", 1);
+            add_blob(out, q, i);
+            str_add_n(out, "\"", 1);
+            break;
+        default:
+            print_json_text(out, sql_get_text(q, i));
+        }
+    }
+    str_add_n(out, "}\n", 2);
+}
+
+/* --- CSV --- */
+
+static void csv_text(struct str *out, const char *text)
 {
     if (*text && !strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
+        str_add(out, text);
         return;
     }
-    fputc('"', out);
-    for (const char *s = text; *s; s++) {
-        if (*s == '"')
-            fputc('"', out);
-        fputc(*s, out);
-    }
-    fputc('"', out);
+    str_add_n(out, "\"", 1);
+    for (const char *s = text; *s; s++)
+        str_add_n(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+    str_add_n(out, "\"", 1);
 }
 
-const char *print_value(struct str *s, struct sql *q, int i, int rounded)
-{
-    char buf[STR_DOUBLE];
-    const unsigned char *blob;
-    int n;
-
-    str_clear(s);
-    switch (sqlite3_column_type(q->stmt, i)) {
-    case SQLITE_NULL:
-        return NULL;
-    case SQLITE_FLOAT:
-        if (rounded)
-            str_addf(s, "%.6g", sql_get_real(q, i));
-        else
-            str_add(s, real_text(buf, sql_get_real(q, i)));
-        break;
-    case SQLITE_BLOB:
-        blob = sqlite3_column_blob(q->stmt, i);
-        n = sqlite3_column_bytes(q->stmt, i);
-        for (int k = 0; k < n; k++)
-            str_addf(s, "%02x", blob[k]);
-        break;
-    default:
-        str_add(s, sql_get_text(q, i));
-    }
-    return s->text;
-}
-
-/* --- CSV, JSON, Markdown --- */
-
-static void csv_head(FILE *out, struct sql *q, int n)
+static void csv_row(struct str *out, struct sql *q, int n)
 {
     for (int i = 0; i < n; i++) {
-        fputs(i ? "," : "", out);
-        print_csv_text(out, sqlite3_column_name(q->stmt, i));
+        if (i)
+            str_add_n(out, ",", 1);
+        switch (sqlite3_column_type(q->stmt, i)) {
+        case SQLITE_NULL:
+            break;
+        case SQLITE_INTEGER:
+            add_int(out, sql_get_int(q, i));
+            break;
+        case SQLITE_FLOAT:
+            add_real(out, sql_get_real(q, i));
+            break;
+        case SQLITE_BLOB:
+            add_blob(out, q, i);
+            break;
+        default:
+            csv_text(out, sql_get_text(q, i));
+        }
     }
-    fputc('\n', out);
+    str_add_n(out, "\n", 1);
 }
 
-static void csv_row(FILE *out, struct sql *q, int n, struct str *s)
-{
-    for (int i = 0; i < n; i++) {
-        const char *v = print_value(s, q, i, 0);
-        fputs(i ? "," : "", out);
-        if (v)
-            print_csv_text(out, v);
-    }
-    fputc('\n', out);
-}
+/* --- Markdown --- */
 
-static void json_row(FILE *out, struct sql *q, int n, struct str *s)
-{
-    for (int i = 0; i < n; i++) {
-        const char *v = print_value(s, q, i, 0);
-        int type = sqlite3_column_type(q->stmt, i);
-
-        fputs(i ? ", " : "{", out);
-        print_json_text(out, sqlite3_column_name(q->stmt, i));
-        fputs(": ", out);
-        if (!v)
-            fputs("null", out);
-        else if (type == SQLITE_INTEGER)
-            fputs(v, out);
-        else if (type == SQLITE_FLOAT)
-            print_json_real(out, sql_get_real(q, i));
-        else
-            print_json_text(out, v);
-    }
-    fputs("}\n", out);
-}
-
-static void md_text(FILE *out, const char *text)
+static void md_text(struct str *out, const char *text)
 {
     for (; *text; text++)
         if (*text == '|')
-            fputs("\\|", out);
+            str_add(out, "\\|");
         else
-            fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+            str_add_n(out, (unsigned char)*text < 0x20 ? " " : text, 1);
 }
 
-static void md_head(FILE *out, struct sql *q, int n)
-{
-    for (int i = 0; i < n; i++) {
-        fputs(i ? " | " : "| ", out);
-        md_text(out, sqlite3_column_name(q->stmt, i));
-    }
-    fputs(" |\n", out);
-    for (int i = 0; i < n; i++)
-        fputs(i ? "---|" : "|---|", out);
-    fputc('\n', out);
-}
-
-static void md_row(FILE *out, struct sql *q, int n, struct str *s)
+static void md_row(struct str *out, struct sql *q, int n, struct str *s)
 {
     for (int i = 0; i < n; i++) {
         const char *v = print_value(s, q, i, 0);
-        fputs(i ? " | " : "| ", out);
+        str_add(out, i ? " | " : "| ");
         md_text(out, v ? v : "");
     }
-    fputs(" |\n", out);
+    str_add(out, " |\n");
 }
 
-/* --- table --- */
+/* --- all of them --- */
 
-struct cell {
-    char *text;
-    int right; /* a number */
-};
-
-static int width(const char *text)
-{
-    int n = 0;
-
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xC0) != 0x80;
-    return n;
-}
-
-/* What a terminal may be shown: no control characters, no endless columns. */
-static char *cell_text(const char *text)
-{
-    char *copy = xstrdup(text), *cut = NULL;
-    int n = 0;
-
-    for (char *s = copy; *s; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = ' ';
-        if (((unsigned char)*s & 0xC0) == 0x80)
-            continue;
-        if (n == WIDTH_MAX - 3)
-            cut = s;
-        n++;
-    }
-    if (n > WIDTH_MAX)
-        memcpy(cut, "...", 4);
-    return copy;
-}
-
-static void table_row(FILE *out, const struct cell *c, const int *wide, int n)
-{
-    while (n > 1 && !c[n - 1].text[0])
-        n--;
-    for (int i = 0; i < n; i++) {
-        int pad = wide[i] - width(c[i].text), last = i == n - 1;
-        pad = pad < 0 ? 0 : pad;
-        fprintf(out, "%s%*s%s%*s", i ? "  " : "", c[i].right ? pad : 0, "",
-                c[i].text, c[i].right || last ? 0 : pad, "");
-    }
-    fputc('\n', out);
-}
-
-static void table_head(FILE *out, struct sql *q, const struct cell *first,
-                       const int *wide, int n)
-{
-    struct cell *head = xcalloc((size_t)n, sizeof *head);
-
-    for (int i = 0; i < n; i++)
-        head[i] = (struct cell){cell_text(sqlite3_column_name(q->stmt, i)),
-                                first && first[i].right};
-    table_row(out, head, wide, n);
-    for (int i = 0; i < n; i++) {
-        fputs(i ? "  " : "", out);
-        for (int k = 0; k < wide[i]; k++)
-            fputc('-', out);
-        free(head[i].text);
-    }
-    fputc('\n', out);
-    free(head);
-}
-
-static void read_cells(struct cell *c, struct sql *q, int n, struct str *s)
+/* What stands above the rows; key[i] is ', "name": ' for JSON. */
+static void head(struct str *out, struct str *key, struct sql *q, int n,
+                 enum query_format format)
 {
     for (int i = 0; i < n; i++) {
-        const char *v = print_value(s, q, i, 1);
-        int type = sqlite3_column_type(q->stmt, i);
-        c[i] = (struct cell){cell_text(v ? v : ""),
-                             type == SQLITE_INTEGER || type == SQLITE_FLOAT};
-    }
-}
-
-static int print_table(FILE *out, struct sql *q, int n, struct str *s,
-                       struct err *e)
-{
-    size_t rows = 0, cols = (size_t)n;
-    struct cell *cell = xcalloc(WIDTH_ROWS * cols, sizeof *cell);
-    int *wide = xcalloc(cols, sizeof *wide);
-    int rc;
-
-    for (int i = 0; i < n; i++)
-        wide[i] = width(sqlite3_column_name(q->stmt, i));
-    while (rows < WIDTH_ROWS && (rc = sql_step(q, e)) == 1) {
-        read_cells(cell + rows * cols, q, n, s);
-        for (size_t i = 0; i < cols; i++) {
-            int w = width(cell[rows * cols + i].text);
-            wide[i] = w > wide[i] ? w : wide[i];
+        const char *name = sqlite3_column_name(q->stmt, i);
+        str_init(&key[i]);
+        str_add(&key[i], ", ");
+        print_json_text(&key[i], name);
+        str_add(&key[i], ": ");
+        if (format == QUERY_CSV) {
+            str_add(out, i ? "," : "");
+            csv_text(out, name);
+        } else if (format == QUERY_MD) {
+            str_add(out, i ? " | " : "| ");
+            md_text(out, name);
         }
-        rows++;
     }
-    if (rows == WIDTH_ROWS)
-        rc = 1;
-    if (rc >= 0)
-        table_head(out, q, rows ? cell : NULL, wide, n);
-    for (size_t r = 0; r < rows; r++) {
-        if (rc >= 0)
-            table_row(out, cell + r * cols, wide, n);
-        for (size_t i = 0; i < cols; i++)
-            free(cell[r * cols + i].text);
+    if (format == QUERY_CSV)
+        str_add(out, "\n");
+    if (format == QUERY_MD) {
+        str_add(out, " |\n|");
+        for (int i = 0; i < n; i++)
+            str_add(out, "---|");
+        str_add(out, "\n");
     }
-    while (rc == 1 && (rc = sql_step(q, e)) == 1) {
-        read_cells(cell, q, n, s);
-        table_row(out, cell, wide, n);
-        for (size_t i = 0; i < cols; i++)
-            free(cell[i].text);
-    }
-    free(cell);
-    free(wide);
-    return rc;
 }
 
-static int print_stream(FILE *out, struct sql *q, int n, struct str *s,
-                        enum query_format format, struct err *e)
+static int print_stream(FILE *f, struct sql *q, int n, enum query_format format,
+                        struct err *e)
 {
+    struct str *key = xcalloc((size_t)n, sizeof *key), out, value;
     int rc;
 
-    if (format == QUERY_CSV)
-        csv_head(out, q, n);
-    if (format == QUERY_MD)
-        md_head(out, q, n);
-    while ((rc = sql_step(q, e)) == 1) {
+    str_init(&out);
+    str_init(&value);
+    head(&out, key, q, n, format);
+    while ((rc = sql_step(q, e)) == 1 && !ferror(f)) {
         if (format == QUERY_CSV)
-            csv_row(out, q, n, s);
+            csv_row(&out, q, n);
         else if (format == QUERY_JSON)
-            json_row(out, q, n, s);
+            json_row(&out, q, key, n);
         else
-            md_row(out, q, n, s);
-        if (ferror(out))
-            break;
+            md_row(&out, q, n, &value);
+        if (out.len >= BLOCK) {
+            fwrite(out.text, 1, out.len, f);
+            str_clear(&out);
+        }
     }
+    fwrite(out.text, 1, out.len, f);
+    for (int i = 0; i < n; i++)
+        str_release(&key[i]);
+    free(key);
+    str_release(&value);
+    str_release(&out);
     return rc;
 }
 
@@ -333,14 +266,10 @@ int print_rows(FILE *out, struct sql *q, enum query_format format,
                struct err *e)
 {
     int n = sqlite3_column_count(q->stmt), rc;
-    struct str s;
 
-    if (n == 0)
-        return err_set(e, ERR_USAGE, "that statement yields no rows");
-    str_init(&s);
-    rc = format == QUERY_TABLE ? print_table(out, q, n, &s, e)
-                               : print_stream(out, q, n, &s, format, e);
-    str_release(&s);
+    BUG_ON(n == 0);
+    rc = format == QUERY_TABLE ? print_table(out, q, e)
+                               : print_stream(out, q, n, format, e);
     if (rc >= 0 && (fflush(out) || ferror(out)))
         return err_errno(e, "output");
     return rc < 0 ? -1 : 0;

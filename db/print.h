@@ -13,13 +13,13 @@ int print_rows(FILE *out, struct sql *q, enum query_format format,
  * NULL; else s->text. */
 const char *print_value(struct str *s, struct sql *q, int i, int rounded);
 
-/* A text as a JSON string, quotes and all; bytes that are not UTF-8 become
- * U+FFFD. */
-void print_json_text(FILE *out, const char *text);
-/* A number as the shortest decimal that reads back the same; "null" when it
- * is not finite. */
-void print_json_real(FILE *out, double v);
-/* A CSV field, quoted when it has to be. */
-void print_csv_text(FILE *out, const char *text);
+/* Append a text as a JSON string, quotes and all; bytes that are not UTF-8
+ * become U+FFFD. */
+void print_json_text(struct str *s, const char *text);
+/* Append a number exactly; "null" when it is not finite. */
+void print_json_real(struct str *s, double v);
+
+/* table.c: the format QUERY_TABLE. */
+int print_table(FILE *out, struct sql *q, struct err *e);
 
 #endif

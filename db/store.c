@@ -95,7 +95,7 @@ static int check_version(int64_t *version, struct store *db, struct err *e)
 
 static int connect(struct store *db, const char *name, int flags, struct err *e)
 {
-    if (sqlite3_open_v2(name, &db->h, flags, NULL)) {
+    if (sqlite3_open_v2(name, &db->h, flags | SQLITE_OPEN_NOMUTEX, NULL)) {
         sql_error(db->h, db->path, NULL, e);
         sqlite3_close(db->h);
         db->h = NULL;

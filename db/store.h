@@ -4,7 +4,8 @@
  * Writers hold a lock beside the file (FILE.lock: host, pid, job) for as long
  * as they have it open; a second writer is refused with those facts.  WAL on
  * local disks, rollback journal on network file systems.  The schema is
- * schema.sql, its version is user_version, migrations run at open. */
+ * schema.sql, its version is user_version, migrations run at open.  A store is
+ * used by one thread at a time. */
 #ifndef LOGLOG_DB_STORE_H
 #define LOGLOG_DB_STORE_H
 

@@ -45,6 +45,14 @@
         assert_null(strchr(err.text, '\n'));                                   \
     } while (0)
 
+/* |got - want| <= tolerance, in double (cmocka's own is in float) */
+#define close_to(got, want, tolerance)                                         \
+    do {                                                                       \
+        double got_ = (got), want_ = (want);                                   \
+        if (!(fabs(got_ - want_) <= (tolerance)))                              \
+            fail_msg("%s: %.17g, expected %.17g", #got, got_, want_);          \
+    } while (0)
+
 struct lab {
     char dir[64];
     char path[96]; /* of the database */

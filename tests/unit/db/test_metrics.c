@@ -42,12 +42,11 @@ static void numbers_come_back(void **state)
     assert_number(l->db, "SELECT tokens FROM curves WHERE step = 2", 5);
     assert_true(lab_number(l->db, "SELECT lr FROM curves WHERE step = 20") ==
                 3e-3); /* the peak, every bit */
-    assert_float_equal(lab_number(l->db, "SELECT lr FROM curves WHERE step = "
-                                         "1"),
-                       3e-4, 3e-12);
-    assert_float_equal(
-        lab_number(l->db, "SELECT grad_norm FROM curves WHERE step = 1"),
-        0.123456789, 0.5e-7);
+    close_to(lab_number(l->db, "SELECT lr FROM curves WHERE step = "
+                               "1"),
+             3e-4, 3e-12);
+    close_to(lab_number(l->db, "SELECT grad_norm FROM curves WHERE step = 1"),
+             0.123456789, 0.5e-7);
     assert_number(l->db, "SELECT seconds FROM curves WHERE step = 1", 0.0125);
     assert_number(l->db,
                   "SELECT c.flops / c.tokens = r.M FROM curves c JOIN runs r "

@@ -181,8 +181,8 @@ static void reading_of_all_kinds_works(void **state)
 {
     static const char *const reads[] = {
         "SELECT * FROM runs",
-        "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "
-        "WHERE i < 9) SELECT sum(i) FROM c",
+        ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "
+         "WHERE i < 9) SELECT sum(i) FROM c"),
         "VALUES(1, 2)",
         "SELECT exp(1), log10(100), sqrt(2), pow(2, 3)",
         "SELECT json_extract('{\"a\": 1}', '$.a')",

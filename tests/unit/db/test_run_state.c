@@ -13,8 +13,8 @@ static const int moves[RUN_STATES][RUN_STATES] = {
 static void moves_are_those_of_the_header(void **state)
 {
     (void)state;
-    for (int from = 0; from < RUN_STATES; from++)
-        for (int to = 0; to < RUN_STATES; to++)
+    for (enum run_state from = 0; from < RUN_STATES; from++)
+        for (enum run_state to = 0; to < RUN_STATES; to++)
             assert_int_equal(run_state_may(from, to), moves[from][to]);
 }
 
@@ -24,7 +24,7 @@ static void names_read_back(void **state)
                                         "diverged", "failed",  "stopped"};
 
     (void)state;
-    for (int s = 0; s < RUN_STATES; s++) {
+    for (enum run_state s = 0; s < RUN_STATES; s++) {
         assert_string_equal(run_state_name(s), names[s]);
         assert_int_equal(run_state_parse(names[s]), s);
     }
@@ -35,7 +35,7 @@ static void names_read_back(void **state)
 static void final_states_move_only_by_request(void **state)
 {
     (void)state;
-    for (int s = 0; s < RUN_STATES; s++) {
+    for (enum run_state s = 0; s < RUN_STATES; s++) {
         assert_int_equal(run_state_final(s),
                          s != RUN_PENDING && s != RUN_RUNNING);
         if (run_state_final(s))

@@ -1,0 +1,265 @@
+/* status: see status.h. */
+#include "db/status.h"
+
+#include "base/mem.h"
+#include "db/lock.h"
+#include "db/sql.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char sql_study[] = "SELECT name, created FROM study WHERE id = ?1";
+static const char sql_totals[] =
+    "SELECT state, count(*), sum(flops), "
+    "sum(iif(state = 'running', 0.0, M * min(tokens_done, D))) "
+    "FROM run WHERE id IN (SELECT run FROM study_run WHERE study = ?1) "
+    "GROUP BY state";
+static const char sql_stages[] =
+    "SELECT g.idx, g.name, g.kind, g.state, g.reason, r.state, count(r.id), "
+    "sum(r.flops), "
+    "sum(iif(r.state = 'running', 0.0, r.M * min(r.tokens_done, r.D))), "
+    "min(iif(r.state = 'done', r.bpb, NULL)) "
+    "FROM stage g LEFT JOIN study_run x ON x.study = g.study "
+    "AND x.stage = g.idx LEFT JOIN run r ON r.id = x.run "
+    "WHERE g.study = ?1 GROUP BY g.idx, r.state ORDER BY g.idx";
+static const char sql_best[] =
+    "SELECT stage, budget, run, d_model, n_layer, batch, bpb, gap, lr "
+    "FROM optima WHERE study_id = ?1 ORDER BY stage_id, budget";
+static const char sql_running[] =
+    "SELECT r.id, r.attempts, r.steps, a.gang, a.host, a.started, "
+    "(SELECT max(t.step) FROM step t WHERE t.run = r.num) AS last, "
+    "(SELECT t.loss FROM step t WHERE t.run = r.num "
+    " ORDER BY t.step DESC LIMIT 1), r.flops_exact, r.flops, "
+    "(SELECT min(g.name) FROM study_run x JOIN stage g ON g.study = x.study "
+    " AND g.idx = x.stage WHERE x.study = ?1 AND x.run = r.id) "
+    "FROM run r JOIN attempt a ON a.run = r.id AND a.attempt = r.attempts "
+    "WHERE r.state = 'running' AND r.id IN "
+    "(SELECT run FROM study_run WHERE study = ?1) ORDER BY a.started, r.id";
+static const char sql_failures[] =
+    "SELECT state, coalesce(reason, ''), count(*) AS n FROM run "
+    "WHERE state IN ('diverged', 'failed', 'stopped') AND id IN "
+    "(SELECT run FROM study_run WHERE study = ?1) "
+    "GROUP BY state, reason ORDER BY n DESC, reason LIMIT 8";
+static const char sql_events[] =
+    "SELECT at, kind, text, run FROM (SELECT * FROM event WHERE study = ?1 "
+    "ORDER BY id DESC LIMIT ?2) ORDER BY id";
+/* Exact flops of ended attempts, and the slot seconds that they took. */
+static const char sql_rate[] =
+    "SELECT sum(r.flops_exact * (a.steps - a.resumed_step) / r.steps) "
+    "/ sum(a.gang * a.train_seconds) FROM attempt a JOIN run r ON r.id = a.run "
+    "WHERE a.train_seconds > 0 AND a.steps > a.resumed_step AND r.id IN "
+    "(SELECT run FROM study_run WHERE study = ?1)";
+static const char sql_waiting[] =
+    "SELECT total(flops_exact * (1.0 - min(steps_done, steps) * 1.0 / steps)) "
+    "FROM run WHERE state = 'pending' AND id IN "
+    "(SELECT run FROM study_run WHERE study = ?1)";
+
+static void copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+#define COPY(to, from) copy(to, sizeof(to), from)
+
+/* Call `row` for each row of a statement whose ?1 is the study. */
+static int each(struct status *s, struct store *db, const char *text,
+                int64_t study, int64_t limit,
+                void (*row)(struct status *s, struct sql *q), struct err *e)
+{
+    struct sql q;
+    int rc;
+
+    if (sql_open(&q, db, text, e))
+        return -1;
+    sqlite3_bind_int64(q.stmt, 1, study);
+    if (sqlite3_bind_parameter_count(q.stmt) > 1)
+        sqlite3_bind_int64(q.stmt, 2, limit);
+    while ((rc = sql_step(&q, e)) == 1)
+        row(s, &q);
+    sql_close(&q);
+    return rc;
+}
+
+static double number(struct sql *q, int column)
+{
+    double v = sql_get_real(q, column);
+
+    return isnan(v) ? 0 : v;
+}
+
+static void read_study(struct status *s, struct sql *q)
+{
+    COPY(s->study, sql_get_text(q, 0));
+    COPY(s->created, sql_get_text(q, 1));
+}
+
+static void read_totals(struct status *s, struct sql *q)
+{
+    int state = run_state_parse(sql_get_text(q, 0));
+
+    if (state >= 0)
+        s->runs[state] = sql_get_int(q, 1);
+    s->flops += number(q, 2);
+    s->flops_done += number(q, 3);
+}
+
+/* One more element, zeroed. */
+static void *grow(void *list, size_t *n, size_t size)
+{
+    char *p = xrealloc(list, (*n + 1) * size);
+
+    memset(p + *n * size, 0, size);
+    (*n)++;
+    return p;
+}
+
+/* A row for each stage and state of its runs. */
+static void read_stage(struct status *s, struct sql *q)
+{
+    const char *name = sql_get_text(q, 1), *runs = sql_get_text(q, 5);
+    struct status_stage *g;
+    double best = sql_get_real(q, 9);
+    int state = runs ? run_state_parse(runs) : -1;
+
+    if (!s->n_stage || strcmp(s->stage[s->n_stage - 1].name, name)) {
+        s->stage = grow(s->stage, &s->n_stage, sizeof *s->stage);
+        g = &s->stage[s->n_stage - 1];
+        COPY(g->name, name);
+        COPY(g->kind, sql_get_text(q, 2));
+        COPY(g->state, sql_get_text(q, 3));
+        COPY(g->reason, sql_get_text(q, 4));
+        g->best = NAN;
+    }
+    g = &s->stage[s->n_stage - 1];
+    if (state >= 0)
+        g->runs[state] = sql_get_int(q, 6);
+    g->flops += number(q, 7);
+    g->flops_done += number(q, 8);
+    if (!isnan(best))
+        g->best = best;
+}
+
+static void read_best(struct status *s, struct sql *q)
+{
+    struct status_best *b;
+
+    s->best = grow(s->best, &s->n_best, sizeof *s->best);
+    b = &s->best[s->n_best - 1];
+    COPY(b->stage, sql_get_text(q, 0));
+    b->budget = sql_get_real(q, 1);
+    b->run = sql_get_int(q, 2);
+    b->d_model = sql_get_int(q, 3);
+    b->n_layer = sql_get_int(q, 4);
+    b->batch = sql_get_int(q, 5);
+    b->bpb = sql_get_real(q, 6);
+    b->gap = sql_get_real(q, 7);
+    b->lr = sql_get_real(q, 8);
+}
+
+static void read_running(struct status *s, struct sql *q)
+{
+    struct status_running *r;
+    double done;
+
+    s->running = grow(s->running, &s->n_running, sizeof *s->running);
+    r = &s->running[s->n_running - 1];
+    r->run = sql_get_int(q, 0);
+    r->attempt = sql_get_int(q, 1);
+    r->steps = sql_get_int(q, 2);
+    r->gang = (int)sql_get_int(q, 3);
+    COPY(r->host, sql_get_text(q, 4));
+    COPY(r->since, sql_get_text(q, 5));
+    r->step = sql_get_int(q, 6);
+    r->loss = sql_get_real(q, 7);
+    COPY(r->stage, sql_get_text(q, 10));
+    done = r->steps ? (double)r->step / (double)r->steps : 0;
+    r->left = sql_get_real(q, 8) * (1 - done);
+    s->slots += r->gang;
+    /* left out above: a running run's row knows only its former attempts */
+    s->flops_done += sql_get_real(q, 9) * done;
+    for (size_t i = 0; i < s->n_stage; i++)
+        if (!strcmp(s->stage[i].name, r->stage))
+            s->stage[i].flops_done += sql_get_real(q, 9) * done;
+}
+
+static void read_failure(struct status *s, struct sql *q)
+{
+    struct status_failure *f;
+
+    s->failure = grow(s->failure, &s->n_failure, sizeof *s->failure);
+    f = &s->failure[s->n_failure - 1];
+    COPY(f->state, sql_get_text(q, 0));
+    COPY(f->reason, sql_get_text(q, 1));
+    f->n = sql_get_int(q, 2);
+}
+
+static void read_event(struct status *s, struct sql *q)
+{
+    struct status_event *v;
+
+    s->event = grow(s->event, &s->n_event, sizeof *s->event);
+    v = &s->event[s->n_event - 1];
+    COPY(v->at, sql_get_text(q, 0));
+    COPY(v->kind, sql_get_text(q, 1));
+    COPY(v->text, sql_get_text(q, 2));
+    v->run = sql_get_int(q, 3);
+}
+
+static void read_rate(struct status *s, struct sql *q)
+{
+    s->rate = number(q, 0);
+}
+
+static void read_waiting(struct status *s, struct sql *q)
+{
+    s->eta = number(q, 0); /* flops here; seconds in the end */
+}
+
+/* What is left, spread over the slots that are at work; but a run cannot end
+ * sooner than its own remainder takes. */
+static void estimate(struct status *s)
+{
+    double left = s->eta, longest = 0;
+
+    for (size_t i = 0; i < s->n_running; i++) {
+        const struct status_running *r = &s->running[i];
+        left += r->left;
+        longest = fmax(longest, r->left / (r->gang > 0 ? r->gang : 1));
+    }
+    if (s->slots == 0 || !(s->rate > 0))
+        s->eta = NAN;
+    else
+        s->eta = fmax(left / s->slots, longest) / s->rate;
+}
+
+int db_status(struct status *s, struct store *db, int64_t study, int n_events,
+              struct err *e)
+{
+    *s = (struct status){.eta = 0};
+    lock_owner(s->writer, db->path);
+    if (each(s, db, sql_study, study, 0, read_study, e) ||
+        each(s, db, sql_totals, study, 0, read_totals, e) ||
+        each(s, db, sql_stages, study, 0, read_stage, e) ||
+        each(s, db, sql_best, study, 0, read_best, e) ||
+        each(s, db, sql_waiting, study, 0, read_waiting, e) ||
+        each(s, db, sql_rate, study, 0, read_rate, e) ||
+        each(s, db, sql_running, study, 0, read_running, e) ||
+        each(s, db, sql_failures, study, 0, read_failure, e) ||
+        each(s, db, sql_events, study, n_events, read_event, e)) {
+        status_release(s);
+        return -1;
+    }
+    estimate(s);
+    return 0;
+}
+
+void status_release(struct status *s)
+{
+    free(s->stage);
+    free(s->best);
+    free(s->running);
+    free(s->failure);
+    free(s->event);
+    *s = (struct status){.eta = NAN};
+}
