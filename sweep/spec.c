@@ -27,42 +27,52 @@ static const char *const dtype_names[] = {"fp32", "bf16", NULL};
 #define MAX_REAL 1e30
 
 /* clang-format off */
-#define AT(field) offsetof(struct run_spec, field)
+/* A key is called what its field is called. */
+#define ROW(kind, field, lo, hi, open, names) \
+    {#field, kind, offsetof(struct run_spec, field), lo, hi, open, names}
+#define INT(field, lo, hi) ROW(KEY_INT, field, lo, hi, 0, NULL)
+#define REAL(field, lo, hi, open) ROW(KEY_REAL, field, lo, hi, open, NULL)
+#define STAGES(field, lo, hi, open) ROW(KEY_STAGES, field, lo, hi, open, NULL)
+#define ENUM(field, names) ROW(KEY_ENUM, field, 0, 0, 0, names)
 const struct key spec_keys[SPEC_KEYS] = {
-    {"model.family",      KEY_ENUM,   AT(model.family),     0, 0, 0, family_names},
-    {"model.vocab",       KEY_INT,    AT(model.vocab),      2, MAX_SIZE, 0, NULL},
-    {"model.seq_len",     KEY_INT,    AT(model.seq_len),    1, MAX_SIZE, 0, NULL},
-    {"model.d_model",     KEY_INT,    AT(model.d_model),    2, MAX_SIZE, 0, NULL},
-    {"model.n_layer",     KEY_INT,    AT(model.n_layer),    1, 4096, 0, NULL},
-    {"model.n_head",      KEY_INT,    AT(model.n_head),     1, MAX_SIZE, 0, NULL},
-    {"model.n_kv_head",   KEY_INT,    AT(model.n_kv_head),  1, MAX_SIZE, 0, NULL},
-    {"model.d_ff",        KEY_INT,    AT(model.d_ff),       1, 4 * MAX_SIZE, 0, NULL},
-    {"model.rope_theta",  KEY_REAL,   AT(model.rope_theta), 1, MAX_REAL, OPEN_LO, NULL},
-    {"model.norm_eps",    KEY_REAL,   AT(model.norm_eps),   0, 1, OPEN_LO, NULL},
-    {"model.init_std",    KEY_REAL,   AT(model.init_std),   0, 10, OPEN_LO, NULL},
-    {"model.init_depth",  KEY_INT,    AT(model.init_depth), 0, 1, 0, NULL},
-    {"optim.name",        KEY_ENUM,   AT(optim.name),       0, 0, 0, optimizer_names},
-    {"optim.lr",          KEY_REAL,   AT(optim.lr),         0, 1e3, OPEN_LO, NULL},
-    {"optim.beta1",       KEY_REAL,   AT(optim.beta1),      0, 1, OPEN_HI, NULL},
-    {"optim.beta2",       KEY_REAL,   AT(optim.beta2),      0, 1, OPEN_HI, NULL},
-    {"optim.eps",         KEY_REAL,   AT(optim.eps),        0, 1, OPEN_LO, NULL},
-    {"optim.weight_decay", KEY_REAL,  AT(optim.weight_decay), 0, 1e3, 0, NULL},
-    {"optim.clip",        KEY_REAL,   AT(optim.clip),       0, MAX_REAL, 0, NULL},
-    {"schedule.name",     KEY_ENUM,   AT(schedule.name),    0, 0, 0, schedule_names},
-    {"schedule.warmup_steps", KEY_INT, AT(schedule.warmup_steps), 0, MAX_COUNT, 0, NULL},
-    {"schedule.at",       KEY_STAGES, AT(schedule.at),      0, 1, OPEN_LO | OPEN_HI, NULL},
-    {"schedule.factor",   KEY_STAGES, AT(schedule.factor),  0, 1e3, OPEN_LO, NULL},
-    {"schedule.decay",    KEY_REAL,   AT(schedule.decay),   0, 1, 0, NULL},
-    {"schedule.floor",    KEY_REAL,   AT(schedule.floor),   0, 1, 0, NULL},
-    {"data",              KEY_DATA,   AT(data),             0, 0, 0, NULL},
-    {"dtype",             KEY_ENUM,   AT(dtype),            0, 0, 0, dtype_names},
-    {"batch_tokens",      KEY_INT,    AT(batch_tokens),     1, MAX_COUNT, 0, NULL},
-    {"steps",             KEY_INT,    AT(steps),            1, MAX_COUNT, 0, NULL},
-    {"seed",              KEY_INT,    AT(seed),             0, MAX_COUNT, 0, NULL},
-    {"eval_every",        KEY_INT,    AT(eval_every),       0, MAX_COUNT, 0, NULL},
-    {"eval_tokens",       KEY_INT,    AT(eval_tokens),      0, MAX_COUNT, 0, NULL},
+    ENUM(model.family, family_names),
+    INT(model.vocab, 2, MAX_SIZE),
+    INT(model.seq_len, 1, MAX_SIZE),
+    INT(model.d_model, 2, MAX_SIZE),
+    INT(model.n_layer, 1, 4096),
+    INT(model.n_head, 1, MAX_SIZE),
+    INT(model.n_kv_head, 1, MAX_SIZE),
+    INT(model.d_ff, 1, 4 * MAX_SIZE),
+    REAL(model.rope_theta, 1, MAX_REAL, OPEN_LO),
+    REAL(model.norm_eps, 0, 1, OPEN_LO),
+    REAL(model.init_std, 0, 10, OPEN_LO),
+    INT(model.init_depth, 0, 1),
+    ENUM(optim.name, optimizer_names),
+    REAL(optim.lr, 0, 1e3, OPEN_LO),
+    REAL(optim.beta1, 0, 1, OPEN_HI),
+    REAL(optim.beta2, 0, 1, OPEN_HI),
+    REAL(optim.eps, 0, 1, OPEN_LO),
+    REAL(optim.weight_decay, 0, 1e3, 0),
+    REAL(optim.clip, 0, MAX_REAL, 0),
+    ENUM(schedule.name, schedule_names),
+    INT(schedule.warmup_steps, 0, MAX_COUNT),
+    STAGES(schedule.at, 0, 1, OPEN_LO | OPEN_HI),
+    STAGES(schedule.factor, 0, 1e3, OPEN_LO),
+    REAL(schedule.decay, 0, 1, 0),
+    REAL(schedule.floor, 0, 1, 0),
+    ROW(KEY_DATA, data, 0, 0, 0, NULL),
+    ENUM(dtype, dtype_names),
+    INT(batch_tokens, 1, MAX_COUNT),
+    INT(steps, 1, MAX_COUNT),
+    INT(seed, 0, MAX_COUNT),
+    INT(eval_every, 0, MAX_COUNT),
+    INT(eval_tokens, 0, MAX_COUNT),
 };
-#undef AT
+#undef ROW
+#undef INT
+#undef REAL
+#undef STAGES
+#undef ENUM
 /* clang-format on */
 
 const char *spec_key(size_t i)
