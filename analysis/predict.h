@@ -48,6 +48,7 @@ struct laws {
     struct hyper_law law;         /* what is used for lr and batch ... */
     struct str law_how;           /* ... and how it was got, in words */
     double flops_top;             /* largest budget in the isoflop runs */
+    double flops_mid;             /* their geometric mean */
 };
 
 /* Fit everything there is: hyper and isoflop are the points of those stages
@@ -58,7 +59,7 @@ int laws_fit(struct laws *l, const struct points *hyper,
              struct err *e);
 void laws_release(struct laws *l);
 
-/* One opinion about the loss at a budget. */
+/* One opinion about the loss at a budget, of one run of the chosen shape. */
 #define PREDICT_OPINIONS 6
 struct opinion {
     const char *name;   /* "average over exponents", "L = E + k C^-p", ... */
@@ -68,17 +69,19 @@ struct opinion {
 
 struct prediction {
     double flops;
-    double M_opt, D_opt;  /* of the law */
-    struct choice choice; /* what to run: the nearest shape the rule makes */
-    double M, N, D;       /* of that shape; D = flops / M */
-    double params;        /* parameters that exist */
-    double tokens_per_param;
+    double M_opt, D_opt;     /* of the law */
+    struct choice choice;    /* what to run: the nearest shape the rule makes */
+    double M, N, D;          /* of that shape; D = flops / M */
+    double params;           /* parameters that exist */
+    double tokens_per_param; /* D / params */
+    int metric_bpb; /* 1: bpb below is bits per byte; 0: the points have only
+                       a loss, and bpb below is that loss, in its unit */
     double lr, batch_tokens; /* as choice, batch before rounding */
     double bpb, lo, hi;      /* of one verification run; NaN if refused */
     double level;
     double decades; /* beyond the largest fitted budget */
     int allocation_identified, hyper_identified, loss_identified;
-    char refused[256]; /* why there is no loss; "" if there is one */
+    char refused[320]; /* why there is no loss; "" if there is one */
     char settle[320];  /* what would settle what is not identified, and its
                           flops; "" if all is */
     double settle_flops;

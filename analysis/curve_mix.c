@@ -1,0 +1,205 @@
+/* curve_mix: the average over (E, p), and what it forecasts.
+ *
+ * Prior: one fifth on E = 0; the rest uniform in E below the lowest loss; log p
+ * uniform.  The level is integrated exactly, and so is the scale of the
+ * errors, whose standard errors count as `se_dof` degrees of freedom against
+ * the scatter about the law: the marginal weight of a pair is
+ * (dof0 + S)^-(dof/2) / sqrt(precision of the level), the forecast given a
+ * pair Student's t.  The grid follows the likelihood: E where its best p still
+ * counts, p within four standard deviations at each E. */
+#include "analysis/curve_impl.h"
+
+#include "analysis/stat.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define PRIOR_PURE 0.2
+#define COARSE 60    /* values of E to find where it counts */
+#define FINE 48      /* values of E in the average */
+#define P_POINTS 25  /* values of p at each E */
+#define NEGLECT 14.0 /* log weight below the best that does not count */
+#define TUNED 0.0025 /* relative SD for what was not tuned */
+
+static double log_weight(const struct curve_fit *f, double S, double sww)
+{
+    double dof = f->opts.se_dof + f->n - 1;
+    return -dof / 2 * log(f->opts.se_dof + S) - log(sww) / 2;
+}
+
+static double profile_weight(const struct curve_fit *f,
+                             const struct curve_data *d, double E)
+{
+    double p, L0, sww, S = curve_best_p(&p, d, E, &f->opts);
+
+    curve_level(&L0, &sww, d, E, p);
+    return log_weight(f, S, sww);
+}
+
+/* Append the parts of one E, each of log prior density `prior`. */
+static void add_E(struct curve_fit *f, const struct curve_data *d, double E,
+                  double prior)
+{
+    double lo = log(f->opts.p_min), hi = log(f->opts.p_max), best, L0, sww;
+    double S = curve_best_p(&best, d, E, &f->opts), h = 0.02, sd, a, b;
+    double c = log(best), curve;
+
+    /* width of the likelihood in log p from its curvature */
+    c = fmin(fmax(c, lo + h), hi - h);
+    curve = (curve_level(&L0, &sww, d, E, exp(c + h)) +
+             curve_level(&L0, &sww, d, E, exp(c - h)) -
+             2 * curve_level(&L0, &sww, d, E, exp(c))) /
+            (h * h);
+    sd = curve > 0 ? sqrt(2 / curve * (f->opts.se_dof + S) /
+                          (f->opts.se_dof + f->n - 1))
+                   : hi - lo;
+    a = fmax(lo, log(best) - 4 * sd);
+    b = fmin(hi, log(best) + 4 * sd);
+    for (int i = 0; i < P_POINTS; i++) {
+        double step = (b - a) / P_POINTS, lp = a + (i + 0.5) * step;
+        struct curve_part *q = &f->part[f->n_part];
+        S = curve_level(&q->L0, &sww, d, E, exp(lp));
+        if (q->L0 <= E)
+            continue;
+        q->E = E;
+        q->p = exp(lp);
+        q->var = (f->opts.se_dof + S) / f->dof / sww;
+        q->weight = prior + log(step) + log_weight(f, S, sww);
+        f->n_part++;
+    }
+}
+
+static void normalise(struct curve_fit *f)
+{
+    double most = -INFINITY, sum = 0;
+    int n = 0;
+
+    for (int i = 0; i < f->n_part; i++)
+        most = fmax(most, f->part[i].weight);
+    for (int i = 0; i < f->n_part; i++) {
+        struct curve_part q = f->part[i];
+        if (q.weight < most - NEGLECT)
+            continue;
+        q.weight = exp(q.weight - most);
+        sum += q.weight;
+        f->part[n++] = q;
+    }
+    f->n_part = n;
+    for (int i = 0; i < n; i++)
+        f->part[i].weight /= sum;
+}
+
+void curve_mix(struct curve_fit *f, const struct curve_data *d)
+{
+    double lowest, highest, w[COARSE], best = -INFINITY, step;
+    int lo = COARSE, hi = -1;
+
+    f->part = xmalloc((FINE + 1) * P_POINTS * sizeof *f->part);
+    f->dof = f->opts.se_dof + f->n - 1;
+    stat_range(&lowest, &highest, d->y, (size_t)d->n);
+    step = lowest / COARSE;
+    for (int i = 0; i < COARSE; i++) {
+        w[i] = profile_weight(f, d, (i + 0.5) * step);
+        best = fmax(best, w[i]);
+    }
+    for (int i = 0; i < COARSE; i++)
+        if (w[i] > best - NEGLECT) {
+            lo = i < lo ? i : lo;
+            hi = i;
+        }
+    /* one coarse cell of margin on each side */
+    {
+        double a = fmax(0, (lo - 1) * step);
+        double b = fmin(lowest, (hi + 2) * step), fine = (b - a) / FINE;
+        for (int i = 0; i < FINE; i++)
+            add_E(f, d, a + (i + 0.5) * fine,
+                  log((1 - PRIOR_PURE) / lowest * fine));
+    }
+    add_E(f, d, 0, log(PRIOR_PURE));
+    normalise(f);
+}
+
+struct at {
+    double E, weight;
+};
+
+static int by_E(const void *a, const void *b)
+{
+    const struct at *p = a, *q = b;
+    return p->E < q->E ? -1 : p->E > q->E;
+}
+
+double curve_mix_E(const struct curve_fit *f, double q)
+{
+    struct at *v = xmalloc(((size_t)f->n_part + 1) * sizeof *v);
+    double sum = 0, E = 0;
+
+    for (int i = 0; i < f->n_part; i++)
+        v[i] = (struct at){f->part[i].E, f->part[i].weight};
+    qsort(v, (size_t)f->n_part, sizeof *v, by_E);
+    for (int i = 0; i < f->n_part && sum < q; i++) {
+        sum += v[i].weight;
+        E = v[i].E;
+    }
+    free(v);
+    return E;
+}
+
+/* --- forecasts --- */
+
+/* Share of the average below y at x = C / C0; sd: further noise. */
+static double cdf(const struct curve_fit *f, double x, double y, double sd)
+{
+    double sum = 0;
+
+    for (int i = 0; i < f->n_part; i++) {
+        const struct curve_part *q = &f->part[i];
+        double t = pow(x, -q->p), mean = q->E + (q->L0 - q->E) * t;
+        double s = sqrt(q->var * t * t + sd * sd);
+        sum += q->weight * stat_t_cdf((y - mean) / s, f->dof);
+    }
+    return sum;
+}
+
+static double quantile(const struct curve_fit *f, double x, double prob,
+                       double sd)
+{
+    double lo = 0, hi = f->point[0].loss;
+
+    while (cdf(f, x, hi, sd) < prob)
+        hi *= 2;
+    for (int i = 0; i < 60 && hi - lo > 1e-9 * hi; i++) {
+        double mid = (lo + hi) / 2;
+        if (cdf(f, x, mid, sd) < prob)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return (lo + hi) / 2;
+}
+
+static double form_at(const struct curve_form *m, double flops)
+{
+    return m->E + m->k * pow(flops, -m->p);
+}
+
+int curve_forecast(struct curve_forecast *out, const struct curve_fit *f,
+                   double flops, double level, double extra)
+{
+    double x = flops / f->C0, noise = isfinite(f->noise) ? f->noise : 0;
+    double law = hypot(extra, TUNED), run = hypot(law, noise);
+
+    if (!f->identified)
+        return -1;
+    out->loss = quantile(f, x, 0.5, law * f->point[f->n - 1].loss);
+    for (int k = 0; k < 2; k++) {
+        double prob = k ? (1 + level) / 2 : (1 - level) / 2;
+        out->law_ci[k] = quantile(f, x, prob, law * out->loss);
+        out->run_ci[k] = quantile(f, x, prob, run * out->loss);
+    }
+    out->with_E = form_at(&f->with_E, flops);
+    out->pure = form_at(&f->pure, flops);
+    out->decades = log10(flops / f->point[f->n - 1].flops);
+    return 0;
+}

@@ -1,0 +1,237 @@
+/* predict: one budget; see predict.h.
+ *
+ * The loss is that of one run of the chosen shape: the loss law's forecast at
+ * the best size, raised by what the rounding of the shape costs on the
+ * profiles' own curvature, with the uncertainty of the allocation, of the law's
+ * form and of the seed in the interval.  A surface that is identified gets a
+ * vote: the interval is stretched to reach its value. */
+#include "analysis/predict.h"
+
+#include "analysis/laws_impl.h"
+#include "analysis/stat.h"
+#include "base/mem.h"
+#include "sweep/flops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_EXPONENT 0.15 /* SD of an allocation exponent not identified */
+
+/* --- size, shape, rate --- */
+
+static void choose_shape(struct prediction *p, const struct laws *l)
+{
+    struct model_count c;
+
+    p->choice.flops = p->flops;
+    p->choice.model = l->opts.model;
+    shape_for_M(&p->choice.model, &l->opts.shape, p->M_opt);
+    model_count(&c, &p->choice.model);
+    p->M = c.M;
+    p->N = c.N2;
+    p->params = c.params;
+    p->D = p->flops / p->M;
+    p->tokens_per_param = p->D / p->params;
+    if (fabs(log(p->M / p->M_opt)) > log(1.5))
+        str_addf(&p->how,
+                 "shape: the nearest the shape rule makes has M %.3g, not "
+                 "%.3g\n",
+                 p->M, p->M_opt);
+}
+
+static void choose_rate(struct prediction *p, const struct laws *l)
+{
+    double T = (double)p->choice.model.seq_len;
+
+    p->lr = hyper_lr(&l->law, p->flops);
+    p->batch_tokens = hyper_batch(&l->law, p->flops);
+    p->choice.lr = p->lr;
+    p->choice.batch_tokens = (int64_t)(fmax(1, round(p->batch_tokens / T)) * T);
+    p->hyper_identified = l->opts.hyper != HYPER_FITTED ||
+                          (l->have_hyper && hyper_fit_identified(&l->hyper));
+    str_add(&p->how, l->law_how.text);
+}
+
+/* --- loss --- */
+
+/* SD of log M_opt at this budget. */
+static double allocation_sd(const struct laws *l, double flops)
+{
+    const struct isoflop_power *M = &l->isoflop.M;
+    double lever = log(flops / l->flops_mid), sd = OPEN_EXPONENT;
+
+    if (l->isoflop.identified)
+        sd = (M->exponent_ci[1] - M->exponent_ci[0]) / 2 /
+             stat_normal_quantile((1 + l->opts.level) / 2);
+    return sd * fabs(lever);
+}
+
+static double off_cost(const struct laws *l, double log_ratio)
+{
+    double off = isfinite(l->isoflop.off) ? l->isoflop.off : 0;
+    return off * log_ratio * log_ratio;
+}
+
+static void add_opinion(struct prediction *p, const char *name, double bpb,
+                        double lo, double hi, double M)
+{
+    struct opinion *o = &p->opinion[p->n_opinion++];
+
+    BUG_ON(p->n_opinion > PREDICT_OPINIONS);
+    *o = (struct opinion){name, bpb, lo, hi, M};
+}
+
+/* The surface at the chosen size, with its interval over resamples and the
+ * noise of one run; the value, or NaN. */
+static double ask_surface(struct prediction *p, const struct laws *l)
+{
+    const struct laws_surface *s = l->surface;
+    double bpb, M = NAN, D, best, lo = NAN, hi = NAN;
+    double z = stat_normal_quantile((1 + p->level) / 2);
+
+    if (!l->have_surface)
+        return NAN;
+    bpb = surface_loss(&s->fit.s, p->M, p->D, NAN);
+    if (!isfinite(bpb))
+        return NAN;
+    if (surface_optimum(&M, &D, &best, &s->fit.s, p->flops, 1, NULL))
+        M = NAN;
+    if (s->have_draws && s->draws.good > 10) {
+        double *v = xmalloc(s->draws.good * sizeof *v), noise;
+        for (size_t i = 0; i < s->draws.good; i++) {
+            struct surface t = s->fit.s;
+            memcpy(t.p, s->draws.value + 5 * i, 5 * sizeof *t.p);
+            v[i] = surface_loss(&t, p->M, p->D, NAN);
+        }
+        stat_sort(v, s->draws.good);
+        lo = stat_quantile_sorted(v, s->draws.good, (1 - p->level) / 2);
+        hi = stat_quantile_sorted(v, s->draws.good, (1 + p->level) / 2);
+        noise = isfinite(l->isoflop.noise) ? z * l->isoflop.noise * bpb : 0;
+        lo = bpb - hypot(bpb - fmin(lo, bpb), noise);
+        hi = bpb + hypot(fmax(hi, bpb) - bpb, noise);
+        free(v);
+    }
+    add_opinion(p, "E + A/M^alpha + B/D^beta", bpb, lo, hi, M);
+    if (s->fit.identified)
+        return bpb;
+    str_addf(&p->how, "surface: not identified, no vote (%s)\n",
+             s->fit.refused);
+    return NAN;
+}
+
+static void say_loss(struct prediction *p, const struct laws *l,
+                     const struct curve_forecast *c, double cost)
+{
+    str_addf(&p->how,
+             "loss: %s law over %d budgets, averaged over E and the exponent "
+             "(E + k C^-p says %.4f, k C^-p %.4f)",
+             l->isoflop.metric_bpb ? "bits-per-byte" : "loss", l->curve.n,
+             c->with_E, c->pure);
+    if (cost > 5e-5)
+        str_addf(&p->how, ", plus %.2f %% for the shape", 100 * cost);
+    if (isfinite(l->isoflop.noise))
+        str_addf(&p->how, "; one run in the interval, seed SD %.2f %%\n",
+                 100 * l->isoflop.noise);
+    else
+        str_add(&p->how, "; the noise between seeds is not known and not in "
+                         "the interval\n");
+}
+
+static void refuse_loss(struct prediction *p, const struct laws *l)
+{
+    p->bpb = p->lo = p->hi = NAN;
+    snprintf(p->refused, sizeof p->refused, "the loss law: %s",
+             l->curve.refused);
+    p->settle_flops = 10 * l->flops_top * l->isoflop.budget[0].n_size;
+    snprintf(p->settle, sizeof p->settle,
+             "profiles at more budgets: one of %d sizes at %.2g flops costs "
+             "%.2g flops",
+             l->isoflop.budget[0].n_size, 10 * l->flops_top, p->settle_flops);
+}
+
+static void forecast(struct prediction *p, const struct laws *l)
+{
+    double sd = allocation_sd(l, p->flops);
+    double cost = off_cost(l, log(p->M / p->M_opt)), surface;
+    struct curve_forecast c;
+
+    p->half_M = off_cost(l, log(2));
+    p->double_M = p->half_M;
+    if (!isfinite(l->isoflop.off))
+        p->half_M = p->double_M = NAN;
+    p->loss_identified =
+        !curve_forecast(&c, &l->curve, p->flops, p->level, off_cost(l, sd));
+    if (!p->loss_identified) {
+        refuse_loss(p, l);
+        return;
+    }
+    p->decades = c.decades;
+    p->bpb = c.loss * (1 + cost);
+    p->lo = c.run_ci[0] * (1 + cost);
+    p->hi = c.run_ci[1] * (1 + cost);
+    say_loss(p, l, &c, cost);
+    add_opinion(p, "average over E and p", p->bpb, p->lo, p->hi, p->M_opt);
+    add_opinion(p, "E + k C^-p", c.with_E * (1 + cost), NAN, NAN, NAN);
+    add_opinion(p, "k C^-p", c.pure * (1 + cost), NAN, NAN, NAN);
+    surface = ask_surface(p, l);
+    if (isfinite(surface) && (surface < p->lo || surface > p->hi)) {
+        str_addf(&p->how, "the interval is stretched to the surface's %.4f\n",
+                 surface);
+        p->lo = fmin(p->lo, surface);
+        p->hi = fmax(p->hi, surface);
+    }
+}
+
+static void settle(struct prediction *p, const struct laws *l)
+{
+    if (p->settle[0])
+        return;
+    if (!l->isoflop.identified) {
+        p->settle_flops = l->isoflop.settle_flops;
+        snprintf(p->settle, sizeof p->settle, "for the allocation: %s",
+                 l->isoflop.settle);
+    } else if (!p->hyper_identified && l->have_hyper) {
+        const struct hyper_grid *g = &l->hyper.grid[l->hyper.n_grid - 1];
+        p->settle_flops = 10 * g->flops * g->n_cell;
+        snprintf(p->settle, sizeof p->settle,
+                 "for lr and batch: a grid of %d cells at %.2g flops (%.2g "
+                 "flops)",
+                 g->n_cell, 10 * g->flops, p->settle_flops);
+    }
+}
+
+int predict(struct prediction *p, const struct laws *l, double flops,
+            struct err *e)
+{
+    if (!(flops > 0) || !isfinite(flops))
+        return err_set(e, ERR_USAGE,
+                       "a budget is a positive number of flops, not %g", flops);
+    if (!l->have_isoflop)
+        return err_set(e, ERR_FAILED,
+                       "no isoflop runs, so nothing says what size to train "
+                       "at %g flops; run an isoflop stage first",
+                       flops);
+    memset(p, 0, sizeof *p);
+    str_init(&p->how);
+    p->flops = flops;
+    p->level = l->opts.level;
+    p->metric_bpb = l->isoflop.metric_bpb;
+    p->decades = log10(flops / l->flops_top);
+    p->allocation_identified = l->isoflop.identified;
+    p->M_opt = isoflop_fit_use(&p->how, &l->isoflop, flops);
+    p->D_opt = flops / p->M_opt;
+    choose_shape(p, l);
+    choose_rate(p, l);
+    forecast(p, l);
+    add_opinion(p, "Eq. 4 of DeepSeek LLM", NAN, NAN, NAN, deepseek_M(flops));
+    settle(p, l);
+    return 0;
+}
+
+void prediction_release(struct prediction *p)
+{
+    str_release(&p->how);
+    memset(p, 0, sizeof *p);
+}
