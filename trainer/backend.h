@@ -32,7 +32,7 @@ struct linear {
  * q and k are stored unrotated. */
 struct attention {
     int64_t seq_len, n_head, n_kv_head, head_dim;
-    const float *cos, *sin; /* [seq_len, head_dim / 2] */
+    const float *cos, *sin; /* [head_dim / 2, seq_len] */
 };
 
 /* One AdamW step, the same for every float but for the decay:
@@ -85,13 +85,14 @@ struct backend {
                         const float *x, const float *g, const float *rstd,
                         int64_t m, int64_t c);
 
-    /* o[t, n_head * head_dim]; lse[n_head, t] = log sum exp of the scaled
-     * scores of a row, for the way back. */
-    void (*attention)(float *o, float *lse, const float *qkv,
+    /* o[t, n_head * head_dim]; stat[n_head, 2, t] is what the way back needs
+     * to make the attention weights again: in a unit of the backend's choice,
+     * the largest score of a row and the sum of exp(score - it). */
+    void (*attention)(float *o, float *stat, const float *qkv,
                       const struct attention *a, void *scratch);
     /* dqkv from dout[t, n_head * head_dim]. */
     void (*attention_bwd)(float *dqkv, const float *dout, const float *o,
-                          const float *lse, const float *qkv,
+                          const float *stat, const float *qkv,
                           const struct attention *a, void *scratch);
 
     /* gu[m, 2f] is gate then up: act[m, f] = gate sigmoid(gate) up */
@@ -114,6 +115,10 @@ struct backend {
     void (*adamw)(float *p, float *m, float *v, const float *g,
                   const struct adamw_step *s, float decay, size_t n);
 };
+
+/* The vector kernels, one set of sources compiled per target (cpu/fast.h).
+ * On other processors than x86 there is only the portable one. */
+extern const struct backend backend_avx512, backend_avx2, backend_portable;
 
 /* The plain loops; operands rounded to bf16 for DTYPE_BF16. */
 extern const struct backend backend_reference, backend_reference_bf16;

@@ -10,7 +10,7 @@
  *       n     = norm(x_l; g1)                        1 / rms of x_l
  *       qkv   = Wqkv n                               qkv
  *       o_h   = softmax(R q_h (R k_h)^T / sqrt(head_dim), causal) v_h
- *                                                    o, log sum exp of a row
+ *                                                    o, max and sum of a row
  *       x'    = x_l + Wo o                           x', 1 / rms of x'
  *       gu    = Wgu norm(x'; g2)                     gu
  *       x_l+1 = x' + Wdown (silu(gate) up)
@@ -66,7 +66,7 @@ struct kept {
     float *x;     /* [T, C] */
     float *rstd1; /* [T] */
     float *qkv;   /* [T, (n_head + 2 n_kv_head) head_dim] */
-    float *lse;   /* [n_head, T] */
+    float *stat;  /* [n_head, 2, T] */
     float *o;     /* [T, C] */
     float *x1;    /* [T, C], x' above */
     float *rstd2; /* [T] */
@@ -86,7 +86,7 @@ struct model {
     char *packs;        /* the backend's copies */
     char *block;        /* everything below, carved */
     struct kept *kept;  /* n_layer + 1 */
-    float *cos, *sin;   /* [T, head_dim / 2] */
+    float *cos, *sin;   /* [head_dim / 2, T] */
     float *n;           /* [T, C] output of a norm */
     float *rstd;        /* [T] of the last norm */
     float *act, *dact;  /* [T, F] */
@@ -158,7 +158,7 @@ static size_t carve_model(struct model *m, char *at)
             break;
         k->rstd1 = carve_floats(at, &used, T);
         k->qkv = carve_floats(at, &used, T * m->Q);
-        k->lse = carve_floats(at, &used, T * s->n_head);
+        k->stat = carve_floats(at, &used, 2 * T * s->n_head);
         k->o = carve_floats(at, &used, T * C);
         k->x1 = carve_floats(at, &used, T * C);
         k->rstd2 = carve_floats(at, &used, T);
@@ -205,8 +205,8 @@ static void rope_table(struct model *m)
             double a = (double)t *
                        pow(m->spec.rope_theta, -2.0 * (double)i / (double)hd);
 
-            m->cos[t * half + i] = (float)cos(a);
-            m->sin[t * half + i] = (float)sin(a);
+            m->cos[i * m->T + t] = (float)cos(a);
+            m->sin[i * m->T + t] = (float)sin(a);
         }
 }
 
@@ -432,7 +432,7 @@ static void layer_forward(struct model *m, int64_t l)
 
     norm(m, k->rstd1, k->x, tensor_of(l, NORM1));
     linear(m, k->qkv, m->n, NULL, tensor_of(l, WQKV));
-    m->be->attention(k->o, k->lse, k->qkv, &m->att, m->scratch);
+    m->be->attention(k->o, k->stat, k->qkv, &m->att, m->scratch);
     spent(m, OP_ATTENTION);
     linear(m, k->x1, k->o, k->x, tensor_of(l, WO));
 
@@ -520,7 +520,7 @@ static void layer_backward(struct model *m, float *grad, int64_t l)
 
     linear_dw(m, grad, m->dx, k->o, tensor_of(l, WO));
     linear_dx(m, m->dn, m->dx, tensor_of(l, WO));
-    m->be->attention_bwd(m->dqkv, m->dn, k->o, k->lse, k->qkv, &m->att,
+    m->be->attention_bwd(m->dqkv, m->dn, k->o, k->stat, k->qkv, &m->att,
                          m->scratch);
     spent(m, OP_ATTENTION_BWD);
     linear_dx(m, m->dn, m->dqkv, tensor_of(l, WQKV));

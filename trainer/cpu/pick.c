@@ -6,8 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct backend *const backend_list[] = {&backend_reference,
-                                              &backend_reference_bf16, NULL};
+/* clang-format off */
+const struct backend *const backend_list[] = {
+#ifdef __x86_64__
+    &backend_avx512,
+    &backend_avx2,
+#endif
+    &backend_portable,
+    &backend_reference,
+    &backend_reference_bf16,
+    NULL};
+/* clang-format on */
 
 const struct backend *backend_find(const char *name)
 {

@@ -215,8 +215,8 @@ static double rotated(const float *x, const struct attention *a, int64_t t,
                       int64_t i, double dir)
 {
     int64_t half = a->head_dim / 2, p = i % half;
-    double c = (double)a->cos[t * half + p];
-    double s = dir * (double)a->sin[t * half + p];
+    double c = (double)a->cos[p * a->seq_len + t];
+    double s = dir * (double)a->sin[p * a->seq_len + t];
 
     if (i < half)
         return c * (double)x[p] - s * (double)x[p + half];
@@ -258,7 +258,7 @@ static void scores(double *s, const float *qkv, const struct attention *a,
     }
 }
 
-static void attend(float *o, float *lse, const float *qkv,
+static void attend(float *o, float *stat, const float *qkv,
                    const struct attention *a, double *s, int bf16)
 {
     for (int64_t n = 0; n < a->n_head; n++) {
@@ -272,7 +272,8 @@ static void attend(float *o, float *lse, const float *qkv,
                 max = fmax(max, s[j]);
             for (int64_t j = 0; j <= t; j++)
                 sum += exp(s[j] - max);
-            lse[n * a->seq_len + t] = (float)(max + log(sum));
+            stat[2 * n * a->seq_len + t] = (float)max;
+            stat[(2 * n + 1) * a->seq_len + t] = (float)sum;
             for (int64_t i = 0; i < h.hd; i++) {
                 double y = 0;
 
@@ -289,7 +290,7 @@ static void attend(float *o, float *lse, const float *qkv,
  * D = dout . o, ds_j = p_j (dp_j - D); dq = scale ds k, dk = scale ds q,
  * dv = p dout.  dq and dk are of the rotated vectors. */
 static void attend_row_bwd(float *dqkv, const double *s, const float *dout,
-                           const float *o, float lse, const float *qkv,
+                           const float *o, double lse, const float *qkv,
                            const struct attention *a, const struct head *h,
                            int64_t t, int bf16)
 {
@@ -298,7 +299,7 @@ static void attend_row_bwd(float *dqkv, const double *s, const float *dout,
     for (int64_t i = 0; i < h->hd; i++)
         dot += (double)dout[i] * (double)o[i];
     for (int64_t j = 0; j <= t; j++) {
-        double p = exp(s[j] - (double)lse), dp = 0, ds;
+        double p = exp(s[j] - lse), dp = 0, ds;
         const float *q = qkv + t * h->ld + h->q, *k = qkv + j * h->ld + h->k;
 
         for (int64_t i = 0; i < h->hd; i++)
@@ -338,7 +339,7 @@ static void unrotate(float *dqkv, const struct attention *a)
 }
 
 static void attend_bwd(float *dqkv, const float *dout, const float *o,
-                       const float *lse, const float *qkv,
+                       const float *stat, const float *qkv,
                        const struct attention *a, double *s, int bf16)
 {
     int64_t ld = (a->n_head + 2 * a->n_kv_head) * a->head_dim;
@@ -346,13 +347,15 @@ static void attend_bwd(float *dqkv, const float *dout, const float *o,
     memset(dqkv, 0, (size_t)(a->seq_len * ld) * sizeof *dqkv);
     for (int64_t n = 0; n < a->n_head; n++) {
         struct head h = head_of(a, n);
+        const float *st = stat + 2 * n * a->seq_len;
 
         for (int64_t t = 0; t < a->seq_len; t++) {
             int64_t at = (t * a->n_head + n) * h.hd;
 
             scores(s, qkv, a, &h, t, bf16);
-            attend_row_bwd(dqkv, s, dout + at, o + at, lse[n * a->seq_len + t],
-                           qkv, a, &h, t, bf16);
+            attend_row_bwd(dqkv, s, dout + at, o + at,
+                           (double)st[t] + log((double)st[a->seq_len + t]), qkv,
+                           a, &h, t, bf16);
         }
     }
     unrotate(dqkv, a);
@@ -378,16 +381,16 @@ static void attend_bwd(float *dqkv, const float *dout, const float *o,
         (void)s;                                                               \
         mul_dw(dw, dy, x, l, m, BF16);                                         \
     }                                                                          \
-    static void attention##SUFFIX(float *o, float *lse, const float *qkv,      \
+    static void attention##SUFFIX(float *o, float *stat, const float *qkv,     \
                                   const struct attention *a, void *s)          \
     {                                                                          \
-        attend(o, lse, qkv, a, s, BF16);                                       \
+        attend(o, stat, qkv, a, s, BF16);                                      \
     }                                                                          \
     static void attention_bwd##SUFFIX(                                         \
-        float *dqkv, const float *dout, const float *o, const float *lse,      \
+        float *dqkv, const float *dout, const float *o, const float *stat,     \
         const float *qkv, const struct attention *a, void *s)                  \
     {                                                                          \
-        attend_bwd(dqkv, dout, o, lse, qkv, a, s, BF16);                       \
+        attend_bwd(dqkv, dout, o, stat, qkv, a, s, BF16);                      \
     }
 
 OPERATIONS(_fp32, 0)

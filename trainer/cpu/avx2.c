@@ -1,0 +1,11 @@
+/* avx2: the kernels over vecs of 8 floats, with fused multiply-add. */
+#ifdef __x86_64__
+#include "trainer/cpu/fast.h"
+
+static int usable(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+const struct backend backend_avx2 = FAST_TABLE("avx2", usable);
+#endif

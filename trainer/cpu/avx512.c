@@ -1,0 +1,11 @@
+/* avx512: the kernels over vecs of 16 floats. */
+#ifdef __x86_64__
+#include "trainer/cpu/fast.h"
+
+static int usable(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
+}
+
+const struct backend backend_avx512 = FAST_TABLE("avx512", usable);
+#endif
