@@ -126,8 +126,9 @@ static int show_all(const char *path, struct look *l, struct err *e)
 
 static const struct command info_command = {
     "data info", "data info [--check] [--json] DIR...", "what packed sets hold",
-    "  DIR is a set, or a directory of sets.  `distinct` counts the token\n"
-    "  values that occur.  --check reads every byte: checksums, sha256, the\n"
+    "  DIR is a set, a directory of sets, or a file or pattern of another\n"
+    "  program's tokens.  `distinct` counts the token values that occur.  "
+    "--check reads every byte: checksums, sha256, the\n"
     "  index of documents, each token inside the vocabulary.\n",
     NULL};
 
@@ -151,34 +152,67 @@ int data_info(int argc, char **argv)
     return 0;
 }
 
-/* The first `max` bytes of document k, as text. */
+static int is_text(const struct shard_set *set)
+{
+    return !strcmp(shard_tokenizer(set), "bytes");
+}
+
+/* At most `max` of n tokens: text where they are bytes, else their ids. */
+static void print_tokens(const struct shard_set *set, int64_t from, int64_t n,
+                         int64_t max)
+{
+    int64_t shown = n < max ? n : max;
+    int32_t token;
+
+    for (int64_t i = 0; i < shown; i++) {
+        shard_read(&token, set, from + i, 1);
+        if (is_text(set))
+            putchar(token);
+        else
+            printf("%s%" PRId32, i ? " " : "", token);
+    }
+    puts(shown < n ? (is_text(set) ? "..." : " ...") : "");
+}
+
+/* Where documents are not known: a place of the set, by chance. */
+static void print_place(const struct shard_set *set, double where, int64_t max)
+{
+    int64_t all = shard_info(set)->tokens;
+    int64_t n = max < all ? max : all;
+    int64_t from = (int64_t)(where * (double)(all - n + 1));
+
+    printf("--- token %" PRId64 " of %" PRId64 "\n", from, all);
+    print_tokens(set, from, n, n);
+}
+
 static void print_document(const struct shard_set *set, int64_t k, int64_t max)
 {
-    int64_t from, n, shown;
-    int32_t *tokens;
+    int64_t from, n;
 
     shard_document(&from, &n, set, k);
-    shown = n - 1 < max ? n - 1 : max;
-    tokens = xmalloc((size_t)(shown + 1) * sizeof *tokens);
-    shard_read(tokens, set, from, shown);
-    printf("--- document %" PRId64 ", %" PRId64 " bytes\n", k, n - 1);
-    for (int64_t i = 0; i < shown; i++)
-        putchar((int)tokens[i]);
-    puts(shown < n - 1 ? "..." : "");
-    free(tokens);
+    if (is_text(set)) {
+        printf("--- document %" PRId64 ", %" PRId64 " bytes\n", k, n - 1);
+        print_tokens(set, from, n - 1, max);
+    } else {
+        printf("--- document %" PRId64 ", %" PRId64 " tokens\n", k, n);
+        print_tokens(set, from, n, max);
+    }
 }
 
 static const struct command sample_command = {
     "data sample", "data sample [--documents N] [--bytes N] [--seed N] DIR",
     "some of the text of a packed set",
-    "  Documents drawn at random (by the seed), each from its start.\n", NULL};
+    "  The ids, where the tokens are not bytes.  Documents drawn at random (by "
+    "the seed), each from its start.\n",
+    NULL};
 
 int data_sample(int argc, char **argv)
 {
     int64_t documents = 3, bytes = 400, seed = 1;
     const struct opt opts[] = {
         {"documents", 'n', OPT_INT, &documents, "N", "how many (3)"},
-        {"bytes", 0, OPT_INT, &bytes, "N", "at most so much of each (400)"},
+        {"bytes", 0, OPT_INT, &bytes, "N",
+         "at most so many bytes (tokens) of each (400)"},
         {"seed", 0, OPT_INT, &seed, "N", "which (1)"},
         OPT_END};
     struct shard_set *set;
@@ -201,7 +235,10 @@ int data_sample(int argc, char **argv)
         shard_close(set);
         return opts_fail(&e);
     }
-    all = shard_info(set)->documents;
+    all = shard_indexed(set) ? shard_info(set)->documents : 0;
+    for (int64_t i = 0; i < documents && !all; i++)
+        print_place(set, rng_uniform((uint64_t)seed, RNG_TEST, (uint64_t)i),
+                    bytes);
     for (int64_t i = 0; i < documents && i < all; i++)
         print_document(set,
                        (int64_t)rng_permute((uint64_t)seed, RNG_TEST,

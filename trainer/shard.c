@@ -40,8 +40,6 @@ static int open_listed(struct shard_piece *p, const struct shard_set *set,
         return err_set(e, ERR_USAGE,
                        "%s: not the shard that " SHARD_MANIFEST " describes",
                        p->path);
-    if (!p->reader->document_end)
-        p->documents = 0;
     return 0;
 }
 
@@ -113,19 +111,23 @@ int shard_open(struct shard_set **out, const char *path, struct err *e)
 {
     struct shard_set *set = xcalloc(1, sizeof *set);
     int64_t first = 0, documents = 0;
+    struct shard_info *info = &set->manifest.info;
 
     set->path = xstrdup(path);
     if (open_path(set, e)) {
         shard_close(set);
         return -1;
     }
+    set->indexed = 1;
     for (int64_t k = 0; k < set->n_piece; k++) {
         set->piece[k].first = first;
         set->piece[k].first_document = documents;
         first += set->piece[k].n;
         documents += set->piece[k].documents;
+        set->indexed = set->indexed && set->piece[k].reader->document_end;
     }
-    set->manifest.info.documents = documents;
+    if (set->indexed)
+        info->documents = documents;
     *out = set;
     return 0;
 }
@@ -232,13 +234,18 @@ int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n)
     return (int64_t)((double)n * (double)i->bytes / (double)i->tokens + 0.5);
 }
 
+int shard_indexed(const struct shard_set *set)
+{
+    return set->indexed;
+}
+
 void shard_document(int64_t *from, int64_t *n, const struct shard_set *set,
                     int64_t k)
 {
     const struct shard_piece *p;
     int64_t start, end;
 
-    BUG_ON(k < 0 || k >= set->manifest.info.documents);
+    BUG_ON(!set->indexed || k < 0 || k >= set->manifest.info.documents);
     p = find(set, k, 1);
     k -= p->first_document;
     start = k ? p->reader->document_end(p, k - 1) : 0;

@@ -70,8 +70,10 @@ void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
  * is. */
 int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n);
 
+/* Is it known where documents begin?  (Their number may be known alone.) */
+int shard_indexed(const struct shard_set *set);
 /* Document k: its first token and its tokens, mark included.  BUG if out of
- * range. */
+ * range or not indexed. */
 void shard_document(int64_t *from, int64_t *n, const struct shard_set *set,
                     int64_t k);
 

@@ -81,6 +81,7 @@ int shard_piece_open(struct shard_piece *p, const char *path,
                        "if it holds bare 16-bit tokens (nanoGPT) say %s:u16, "
                        "if it is text pack it (loglog data pack)",
                        path, path);
+    p->tokenizer = p->reader->tokenizer;
     return p->reader->open(p, e);
 }
 
@@ -147,7 +148,7 @@ static int open_files(struct shard_set *set, const struct asked *a,
     if (a->bytes)
         info->bytes = a->bytes;
     snprintf(set->manifest.tokenizer, sizeof set->manifest.tokenizer, "%s",
-             set->piece[0].reader->tokenizer);
+             set->piece[0].tokenizer);
     return 0;
 }
 

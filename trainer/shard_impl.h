@@ -34,6 +34,7 @@ struct shard_piece {
     int64_t n;                 /* tokens */
     int64_t documents;         /* 0: not known */
     int64_t vocab;             /* ids the layout can hold, or promises */
+    const char *tokenizer;     /* the reader's, unless the file says more */
     const uint8_t *index;      /* reader's own */
     int64_t sequences;         /* Megatron's */
     int64_t first;             /* of the set: its first token ... */
@@ -65,6 +66,7 @@ struct shard_set {
     struct manifest manifest; /* of a foreign set: filled in when opened */
     struct shard_piece *piece;
     int64_t n_piece;
+    int indexed;             /* every piece knows its documents */
     struct file_map lengths; /* bytes of each token, u16; len 0: not known */
 };
 

@@ -14,7 +14,9 @@ static const struct variant {
     uint32_t magic, version;
     int width;
     int64_t vocab;
-} variants[] = {{20240520, 1, 2, 50257}, {20240801, 7, 4, 128256}};
+    const char *tokenizer;
+} variants[] = {{20240520, 1, 2, 50257, "gpt2"},
+                {20240801, 7, 4, 128256, "llama3"}};
 /* its file of multiple-choice questions is no stream of tokens */
 #define EVAL_MAGIC 20240522
 
@@ -62,10 +64,10 @@ static int llmc_open(struct shard_piece *p, struct err *e)
     p->width = v->width;
     p->n = n;
     p->vocab = v->vocab;
+    p->tokenizer = v->tokenizer;
     return 0;
 }
 
 const struct token_reader tokens_llmc = {
-    "llmc",     "gpt2 or llama3", "llm.c's .bin, versions 1 and 7",
-    llmc_sniff, llmc_open,        NULL,
-    NULL};
+    "llmc", "gpt2", "llm.c's .bin, versions 1 and 7", llmc_sniff, llmc_open,
+    NULL,   NULL};

@@ -48,7 +48,7 @@ static void read_all(const struct shard_set *set)
         BUG_ON(out[n - 1] < 0 || out[n - 1] >= i->vocab);
         BUG_ON(shard_bytes(set, at, n) < 0);
     }
-    for (int64_t d = 0; d < i->documents; d++) {
+    for (int64_t d = 0; shard_indexed(set) && d < i->documents; d++) {
         int64_t from, n;
         shard_document(&from, &n, set, d);
         BUG_ON(from < 0 || n < 0 || from + n > i->tokens);
