@@ -262,7 +262,7 @@ static int meet(struct coordinator *c, struct err *e)
         *e = c->fatal;
         return -1;
     }
-    if (workers_crowded(&c->workers, text, sizeof text))
+    if (c->o->stand_in <= 0 && workers_crowded(&c->workers, text, sizeof text))
         log0_warn("%s", text);
     for (int i = 0; i < c->workers.n; i++)
         net_send(c->net, i, MSG_SETUP, &c->setup, sizeof c->setup);

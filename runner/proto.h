@@ -53,7 +53,9 @@ struct msg_hello {
     int32_t version;
     int32_t spec_size; /* sizeof(struct run_spec) */
     int32_t slots;     /* children this supervisor will run at once */
-    int32_t cpus;      /* that it may use */
+    int32_t cpus;      /* cores that it may use ... */
+    int32_t cores;     /* ... of so many on its node */
+    int32_t pad;
     int64_t pid;
     uint64_t node; /* equal on ranks that share memory */
     char host[PROTO_HOST];

@@ -66,6 +66,17 @@ static int store_fit(const struct study_run *s, const char *law, char *json,
     return rc;
 }
 
+/* One line of several, for where a line is wanted. */
+static void one_line(struct str *text)
+{
+    char *lines = str_take(text), *save = NULL;
+
+    for (char *line = strtok_r(lines, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save))
+        str_addf(text, "%s%s", text->len ? "; " : "", line);
+    free(lines);
+}
+
 static int note(const struct study_run *s, const char *text, struct err *e)
 {
     log0_info("%s", text);
@@ -178,6 +189,7 @@ static int close_hyper(struct study_run *s, int k, struct err *e)
         return -1;
     str_init(&how);
     hyper_fit_use(&s->law, &how, &f);
+    one_line(&how);
     if (store_fit(s, "hyper", hyper_fit_json(&f), &p, e))
         goto out;
     if (all_at_edge(&f, &edge))

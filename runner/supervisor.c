@@ -85,6 +85,7 @@ static void say_hello(struct supervisor *s)
     m.spec_size = (int32_t)sizeof(struct run_spec);
     m.slots = s->n;
     m.cpus = usable_cpus();
+    m.cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
     m.pid = getpid();
     if (gethostname(m.host, sizeof m.host - 1))
         snprintf(m.host, sizeof m.host, "unknown");

@@ -88,30 +88,28 @@ int workers_local(const struct workers *w, int slot)
 int workers_crowded(const struct workers *w, char *text, size_t room)
 {
     for (int node = 0; node < w->n_nodes; node++) {
-        int slots = 0, cpus = 0;
+        int slots = 0, cores = 0;
         const char *host = "";
 
         for (int i = 0; i < w->n; i++) {
-            const struct worker *r = &w->rank[i];
-            if (r->node != node)
+            const struct msg_hello *h = &w->rank[i].hello;
+            if (w->rank[i].node != node)
                 continue;
-            host = r->hello.host;
-            slots += r->hello.slots;
-            if (r->hello.cpus > cpus)
-                cpus = r->hello.cpus;
-            if (r->hello.cpus < r->hello.slots) {
+            host = h->host;
+            slots += h->slots;
+            cores = h->cores;
+            if (h->cpus < h->slots && h->cpus < h->cores) {
                 snprintf(text, room,
-                         "rank %d on %s has %d slots but may use %d core%s: "
-                         "its runs will share (mpirun --bind-to none frees "
-                         "it)",
-                         i, host, r->hello.slots, r->hello.cpus,
-                         r->hello.cpus == 1 ? "" : "s");
+                         "rank %d on %s has %d slots but is bound to %d "
+                         "core%s of %d: mpirun --bind-to none frees it",
+                         i, host, h->slots, h->cpus, h->cpus == 1 ? "" : "s",
+                         h->cores);
                 return 1;
             }
         }
-        if (cpus > 1 && slots > cpus) {
-            snprintf(text, room, "%s has %d slots on %d cores", host, slots,
-                     cpus);
+        if (slots > cores) {
+            snprintf(text, room, "%s has %d slots on %d core%s", host, slots,
+                     cores, cores == 1 ? "" : "s");
             return 1;
         }
     }

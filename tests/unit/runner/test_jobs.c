@@ -113,7 +113,7 @@ static void queueing_again_leaves_active_runs_alone(void **state)
     sched_destroy(s);
 }
 
-static struct msg_hello a_hello(uint64_t node, int slots, int cpus)
+static struct msg_hello a_hello(uint64_t node, int slots, int cpus, int cores)
 {
     struct msg_hello m;
 
@@ -123,6 +123,7 @@ static struct msg_hello a_hello(uint64_t node, int slots, int cpus)
     m.spec_size = (int32_t)sizeof(struct run_spec);
     m.slots = slots;
     m.cpus = cpus;
+    m.cores = cores;
     m.node = node;
     snprintf(m.host, sizeof m.host, "n%llu", (unsigned long long)node);
     return m;
@@ -142,7 +143,7 @@ static void slots_are_numbered_over_ranks_and_nodes(void **state)
     (void)state;
     workers_init(&w, 3);
     for (int i = 2; i >= 0; i--) { /* in any order */
-        struct msg_hello m = a_hello(ranks[i].node, ranks[i].slots, 8);
+        struct msg_hello m = a_hello(ranks[i].node, ranks[i].slots, 8, 8);
         assert_int_equal(workers_missing(&w), 0);
         assert_int_equal(workers_hello(&w, i, &m, &e), i == 0);
     }
@@ -161,7 +162,7 @@ static void slots_are_numbered_over_ranks_and_nodes(void **state)
 
 static void another_build_is_refused(void **state)
 {
-    struct msg_hello m = a_hello(1, 1, 1);
+    struct msg_hello m = a_hello(1, 1, 1, 1);
     struct workers w;
     struct err e;
 
@@ -179,13 +180,14 @@ static void another_build_is_refused(void **state)
 static void crowded_nodes_are_named(void **state)
 {
     static const struct {
-        int slots, cpus;
+        int slots, cpus, cores;
         const char *says; /* NULL: nothing */
     } cases[] = {
-        {1, 2, NULL},
-        {2, 1, "rank 0 on n1 has 2 slots but may use 1 core"},
-        {2, 2, "n1 has 4 slots on 2 cores"},
-        {1, 1, NULL}, /* bound to a core each */
+        {1, 2, 2, NULL},
+        {2, 1, 8, "rank 0 on n1 has 2 slots but is bound to 1 core of 8"},
+        {2, 2, 2, "n1 has 4 slots on 2 cores"},
+        {1, 1, 1, "n1 has 2 slots on 1 core"},
+        {1, 1, 2, NULL}, /* bound to a core each */
     };
 
     (void)state;
@@ -196,7 +198,8 @@ static void crowded_nodes_are_named(void **state)
 
         workers_init(&w, 2);
         for (int r = 0; r < 2; r++) {
-            struct msg_hello m = a_hello(1, cases[i].slots, cases[i].cpus);
+            struct msg_hello m =
+                a_hello(1, cases[i].slots, cases[i].cpus, cases[i].cores);
             workers_hello(&w, r, &m, &e);
         }
         assert_int_equal(workers_crowded(&w, text, sizeof text),
