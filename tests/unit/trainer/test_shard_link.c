@@ -280,7 +280,7 @@ static void what_does_not_fit_is_refused(void **state)
     save("bad.tiktoken", &s);
     o.token_file = in_dir("bad.tiktoken");
     link_refused(&o, "bad.tiktoken:2: expected");
-    save_llmc_tokenizer("cut.bin", 5);
+    save_llmc_tokenizer("cut.bin", 2);
     o.token_file = in_dir("cut.bin");
     link_refused(&o, "cut.bin: cut at token 38");
     o.token_file = NULL;
