@@ -41,10 +41,10 @@ static int tear_down(void **state)
 
 static const char *in_dir(const char *name)
 {
-    static char path[4][512];
+    static char path[16][512];
     static int next;
 
-    next = (next + 1) % 4;
+    next = (next + 1) % 16;
     snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
     return path[next];
 }
