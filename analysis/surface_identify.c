@@ -13,6 +13,7 @@
 
 #define LEVEL 0.95      /* of the interval that decides */
 #define WIDEST 6.0      /* an exponent known to no better than this factor */
+#define ON_A_RAY 0.98   /* correlation of ln size and ln tokens */
 #define LEAST_SIZES 3   /* distinct values of either variable */
 #define LEAST_RANGE 2.0 /* largest over smallest */
 
@@ -170,28 +171,35 @@ static void check_exponent(struct surface_fit *f, const double *q, int i,
 {
     const char *name = p->info->param[i];
     enum surface_role role = p->info->role[i];
+    const char *what = role == ROLE_BETA ? "token counts" : "model sizes";
     struct profile pr;
     char text[256];
 
-    if (role != ROLE_POWER && (q[i] <= PROFILE_LO || q[i] >= PROFILE_HI)) {
+    int edge = role != ROLE_POWER && (q[i] <= PROFILE_LO || q[i] >= PROFILE_HI);
+    if (!edge) {
+        profile_run(&pr, p, q, value, i, LEVEL);
+        if (!pr.open && (role == ROLE_POWER || pr.hi <= WIDEST * pr.lo))
+            return;
+    }
+    if (f->collinear > ON_A_RAY)
+        snprintf(text, sizeof(text),
+                 "%s is not determined: all runs lie near one ray, tokens per "
+                 "parameter %.3g to %.3g; runs at other ratios of tokens to "
+                 "parameters would settle it",
+                 name, f->tpp_lo, f->tpp_hi);
+    else if (edge)
         snprintf(text, sizeof(text),
                  "%s = %.3g lies at the end of the search range (%g to %g): "
-                 "its term has no curvature in these runs",
-                 name, q[i], PROFILE_LO, PROFILE_HI);
-        refuse(f, text);
-        return;
-    }
-    profile_run(&pr, p, q, value, i, LEVEL);
-    if (!pr.open && (role == ROLE_POWER || pr.hi <= WIDEST * pr.lo))
-        return;
-    const char *what = role == ROLE_BETA ? "token counts" : "model sizes";
-    if (f->collinear > 0.98)
-        what = "ratios of tokens to parameters";
-    snprintf(text, sizeof(text),
-             "%s is not determined: anything from %.3g%s to %.3g%s fits within "
-             "%.0f %%; runs over a wider range of %s would settle it",
-             name, pr.lo, pr.open & 1 ? " or below" : "", pr.hi,
-             pr.open & 2 ? " or above" : "", 100 * LEVEL, what);
+                 "its term has no curvature in these runs; runs over a wider "
+                 "range of %s would settle it",
+                 name, q[i], PROFILE_LO, PROFILE_HI, what);
+    else
+        snprintf(text, sizeof(text),
+                 "%s is not determined: anything from %.3g%s to %.3g%s fits "
+                 "within %.0f %%; runs over a wider range of %s would settle "
+                 "it",
+                 name, pr.lo, pr.open & 1 ? " or below" : "", pr.hi,
+                 pr.open & 2 ? " or above" : "", 100 * LEVEL, what);
     refuse(f, text);
 }
 
