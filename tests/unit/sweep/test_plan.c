@@ -197,6 +197,7 @@ static void a_profile_is_centred_and_spread(void **state)
     for (int b = 0; b < 3; b++) {
         double flops = s.stage[ISOFLOP].flops.value[b], last = 0, sum = 0;
         double first = 0;
+        int64_t narrow = 0, wide = 0, unit = shape_unit(&s.shape);
         int n = 0;
         for (size_t i = 0; i < p.n; i++) {
             struct model_count c;
@@ -206,11 +207,15 @@ static void a_profile_is_centred_and_spread(void **state)
             assert_true(c.M > last); /* distinct, increasing */
             last = c.M;
             first = n++ ? first : c.M;
+            wide = p.run[i].spec.model.d_model;
+            narrow = n == 1 ? wide : narrow;
             sum += log(c.M);
             assert_true(p.run[i].spec.optim.lr ==
                         axis_round(0.1 * pow(flops, -0.1), 4));
         }
         assert_true(n >= 3 && n <= 6);
+        /* fewer only where there is no other width between the ends */
+        assert_true(n == 6 || n == (wide - narrow) / unit + 1);
         if (b < 2)
             continue; /* the rule is coarse down there */
         assert_int_equal(n, 6);
@@ -276,6 +281,46 @@ static void doubts_are_flagged(void **state)
     for (size_t i = 0; i < p.n; i++)
         assert_true(p.run[i].epochs == 0 && !(p.run[i].flags & PLAN_EPOCHS));
     plan_release(&p);
+}
+
+static unsigned flags_of(struct study *s, double flops, struct choice *c)
+{
+    struct plan p;
+    struct err e;
+    unsigned flags;
+
+    c->flops = flops;
+    s->stage[VERIFY].flops.value[0] = flops;
+    plan_init(&p);
+    if (plan_verify(&p, s, VERIFY, c, NULL, &e))
+        fail_msg("%s", e.text);
+    flags = p.run[0].flags;
+    plan_release(&p);
+    return flags;
+}
+
+static void a_flag_begins_where_it_says(void **state)
+{
+    static struct study s;
+    struct choice c = {.lr = 1e-3, .batch_tokens = 6400};
+    struct model_count m;
+    double body;
+
+    (void)state;
+    read_study(&s);
+    s.warmup = 0.1;
+    s.warmup_max = 1000;
+    c.model = s.base.model;
+    shape_for_width(&c.model, &s.shape, 128);
+    model_count(&m, &c.model);
+    assert_int_equal(flags_of(&s, m.M * 6400 * 299, &c),
+                     PLAN_FEW_STEPS | PLAN_WARMUP); /* 30 of 299 */
+    assert_int_equal(flags_of(&s, m.M * 6400 * 300, &c), 0);
+    body = m.exact - m.head; /* head = 15/85 of the rest */
+    c.model.vocab = (int64_t)(body * 15 / 85 / (6 * 128));
+    assert_int_equal(flags_of(&s, m.M * 6400 * 300, &c), 0);
+    c.model.vocab++;
+    assert_int_equal(flags_of(&s, m.M * 6400 * 300, &c), PLAN_HEAD_SHARE);
 }
 
 /* Extending adds the new line of the rectangle and nothing else. */
@@ -464,6 +509,7 @@ int main(void)
         cmocka_unit_test(a_profile_is_centred_and_spread),
         cmocka_unit_test(stages_wait_for_what_they_need),
         cmocka_unit_test(doubts_are_flagged),
+        cmocka_unit_test(a_flag_begins_where_it_says),
         cmocka_unit_test(a_grid_grows_by_one_line),
         cmocka_unit_test(a_grid_ends_growing),
         cmocka_unit_test(a_profile_grows_by_two_sizes),

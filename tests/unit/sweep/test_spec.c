@@ -249,6 +249,22 @@ static void bad_text_is_named(void **state)
     }
 }
 
+/* A stage that went away does not come back with its old factor. */
+static void factors_follow_at(void **state)
+{
+    struct run_spec s = good();
+    struct err e;
+
+    (void)state;
+    assert_int_equal(spec_set(&s, "schedule.at", "0.5", &e), 0);
+    assert_int_equal(s.schedule.n_stage, 1);
+    assert_int_equal(spec_check(&s, &e), 0);
+    assert_int_equal(spec_set(&s, "schedule.at", "0.8, 0.9", &e), 0);
+    assert_int_equal(spec_check(&s, &e), -1);
+    assert_int_equal(spec_set(&s, "schedule.factor", "0.5, 0.1", &e), 0);
+    assert_int_equal(spec_check(&s, &e), 0);
+}
+
 static void a_bad_line_is_named_and_nothing_is_changed(void **state)
 {
     struct run_spec s = good(), was = s;
@@ -327,6 +343,7 @@ int main(void)
         cmocka_unit_test(random_specs_read_back_exactly),
         cmocka_unit_test(an_id_is_a_function_of_every_key),
         cmocka_unit_test(bad_text_is_named),
+        cmocka_unit_test(factors_follow_at),
         cmocka_unit_test(a_bad_line_is_named_and_nothing_is_changed),
         cmocka_unit_test(the_impossible_is_refused),
     };
