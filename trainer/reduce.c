@@ -105,7 +105,14 @@ double reduce_doubles(const double *leaf, int leaves)
            reduce_doubles(leaf + leaves / 2, leaves / 2);
 }
 
-void reduce_add(float *x, const float *y, size_t n)
+void reduce_fold(float *const *block, int k, size_t n)
 {
-    add(x, x, y, n);
+    for (size_t at = 0; at < n; at += CHUNK) {
+        size_t len = n - at < CHUNK ? n - at : CHUNK;
+
+        for (int i = k - 1; i > 0; i--) {
+            add(block[i - 1] + at, block[i - 1] + at, block[i] + at, len);
+            memset(block[i] + at, 0, len * sizeof(float));
+        }
+    }
 }

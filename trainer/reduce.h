@@ -41,7 +41,8 @@ void reduce_floats(float *out, const float *blocks, size_t stride,
 /* The sum over the tree of one number a leaf. */
 double reduce_doubles(const double *leaf, int leaves);
 
-/* x[i] += y[i] */
-void reduce_add(float *x, const float *y, size_t n);
+/* block[0] += block[1] + (block[2] + ...) over k blocks of n floats; blocks
+ * 1..k are zero afterwards, ready for the next leaf. */
+void reduce_fold(float *const *block, int k, size_t n);
 
 #endif

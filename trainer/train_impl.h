@@ -37,7 +37,7 @@ struct train {
     struct comm_array norms;     /* a double an ADAMW_BLOCK */
     struct comm_array params;    /* data is model_params in a gang of one */
     struct comm_array m, v;
-    float *scratch[RUN_LEAVES]; /* reduce.depth gradients of this member */
+    float *scratch[RUN_LEAVES]; /* reduce.depth gradients, zero between steps */
     int32_t *tokens;            /* of one leaf */
 
     struct checkpoint_state state;

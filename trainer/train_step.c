@@ -25,29 +25,39 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Add leaf k to grad. */
 static void leaf(struct train *t, int k, float *grad)
 {
     int64_t rows = t->batches.rows / t->reduce.leaves, step = t->state.step + 1;
     double *nats = (double *)t->leaf_nats.data + k;
 
-    memset(grad, 0, t->n * sizeof *grad);
     batches_read(t->tokens, &t->batches, step, k * rows, rows);
     model_grad(t->model, grad, nats, t->tokens, rows,
                (float)(1 / (double)t->spec->batch_tokens));
     comm_beat(t->comm);
 }
 
-/* The sum over leaves [k, k + count) into grad; scratch from this level on is
- * free to use. */
-static void subtree(struct train *t, int k, int count, float *grad, int level)
+/* The leaves of a node, one after the other; as soon as a subtree is whole it
+ * is folded into one block.  Like a binary counter: leaf i completes as many
+ * subtrees as i has ones at its end, and at most depth + 1 blocks are in use,
+ * the node's own and the scratch ones, which are zero before and after. */
+static void node_gradient(struct train *t, const struct node *node, float *own)
 {
-    if (count == 1) {
-        leaf(t, k, grad);
-        return;
+    float *block[RUN_LEAVES + 1] = {own};
+    int top = 0;
+
+    memcpy(block + 1, t->scratch, (size_t)t->reduce.depth * sizeof *block);
+    memset(own, 0, t->n * sizeof *own);
+    for (int i = 0; i < node->count; i++) {
+        int whole = 0;
+
+        leaf(t, node->leaf + i, block[top]);
+        while (i >> whole & 1)
+            whole++;
+        top -= whole;
+        reduce_fold(block + top, whole + 1, t->n);
+        top++;
     }
-    subtree(t, k, count / 2, grad, level);
-    subtree(t, k + count / 2, count / 2, t->scratch[level], level + 1);
-    reduce_add(grad, t->scratch[level], t->n);
 }
 
 static int gradients(struct train *t, struct err *e)
@@ -59,8 +69,8 @@ static int gradients(struct train *t, struct err *e)
     int me = comm_member(t->comm);
 
     for (int i = r->bound[me]; i < r->bound[me + 1]; i++)
-        subtree(t, r->node[i].leaf, r->node[i].count,
-                (float *)t->nodes.data + (size_t)i * t->n, 0);
+        node_gradient(t, &r->node[i],
+                      (float *)t->nodes.data + (size_t)i * t->n);
     if (r->bound[me] < r->bound[me + 1] && fault_at_here("nan", &here))
         ((double *)t->leaf_nats.data)[r->node[r->bound[me]].leaf] = NAN;
     return comm_share(t->comm, shared, 2, e);

@@ -109,19 +109,28 @@ static void numbers_are_added_in_the_same_tree(void **state)
     assert_true(reduce_doubles(x, 8) == ((1e16 + 1) + (-1e16 + 1)) + 4);
 }
 
-static void add_adds(void **state)
+static void folding_is_a_subtree_and_leaves_zeros(void **state)
 {
-    float x[100], y[100];
+    static float x[4][N];
+    float *const block[] = {x[0], x[1], x[2], x[3]};
 
     (void)state;
-    for (size_t i = 0; i < 100; i++) {
-        x[i] = number(0, i);
-        y[i] = number(1, i);
+    for (int k = 1; k <= 4; k++) {
+        for (int b = 0; b < 4; b++)
+            for (size_t i = 0; i < N; i++)
+                x[b][i] = number(b, i);
+        reduce_fold(block, k, N - 1);
+        for (size_t i = 0; i < N - 1; i++) {
+            float want = number(k - 1, i);
+            for (int b = k - 2; b >= 0; b--)
+                want = number(b, i) + want;
+            assert_true(x[0][i] == want);
+            for (int b = 1; b < 4; b++)
+                assert_true(x[b][i] == (b < k ? 0 : number(b, i)));
+        }
+        for (int b = 0; b < 4; b++)
+            assert_true(x[b][N - 1] == number(b, N - 1));
     }
-    reduce_add(x, y, 99);
-    for (size_t i = 0; i < 99; i++)
-        assert_true(x[i] == number(0, i) + number(1, i));
-    assert_true(x[99] == number(0, 99));
 }
 
 int main(void)
@@ -131,7 +140,7 @@ int main(void)
         cmocka_unit_test(any_split_gives_the_same_bits),
         cmocka_unit_test(a_range_touches_nothing_else),
         cmocka_unit_test(numbers_are_added_in_the_same_tree),
-        cmocka_unit_test(add_adds),
+        cmocka_unit_test(folding_is_a_subtree_and_leaves_zeros),
     };
 
     return cmocka_run_group_tests_name("reduce", tests, NULL, NULL);
