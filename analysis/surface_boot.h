@@ -1,0 +1,24 @@
+/* surface_boot: the bootstrap of a surface fit.
+ *
+ * Every resample is fitted again by variable projection over a grid of
+ * exponents of its own and from the optimum of the data, so a resample whose
+ * best surface lies elsewhere is found there.  Rows drawn several times weigh
+ * as much. */
+#ifndef LOGLOG_ANALYSIS_SURFACE_BOOT_H
+#define LOGLOG_ANALYSIS_SURFACE_BOOT_H
+
+#include "analysis/bootstrap.h"
+#include "analysis/surface.h"
+
+/* The statistics: the parameters in their order, then a (NaN-free forms only:
+ * those with alpha and beta). */
+int surface_boot_stats(enum surface_form f);
+const char *surface_boot_name(enum surface_form f, int k);
+
+/* group: as in bootstrap_run(); NULL: rows. */
+int surface_bootstrap(struct bootstrap *b, const struct surface_fit *fit,
+                      const struct surface_data *d, const size_t *group,
+                      size_t n_groups, const struct boot_options *o,
+                      struct err *e);
+
+#endif
