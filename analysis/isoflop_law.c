@@ -1,7 +1,8 @@
 /* isoflop_law: accepted optima -> M_opt, D_opt and N_opt as powers of compute.
  *
- * Weighted least squares in logs; a weight is the precision of its optimum
- * with a floor of 1 %, the grain of the shapes.  Intervals, see
+ * Weighted least squares in logs; a weight is the precision of its optimum as
+ * far as noise goes (what parabolas miss is a bias, which no weight mends) with
+ * a floor of 1 %, the grain of the shapes.  Intervals, see
  * enum isoflop_resample: with few budgets, whole-budget resampling knows less
  * than the runs do, because each profile's own residuals say how far its
  * minimum may move; so there the cell means are drawn again.  If the optima
@@ -40,12 +41,14 @@ static void optima_init(struct optima *o, const struct isoflop_fit *f)
                          .have_N = 1};
     for (int i = 0; i < f->n_budget; i++) {
         const struct isoflop_budget *b = &f->budget[i];
-        double se = isfinite(b->log_M_se) ? b->log_M_se : 0;
+        double se = b->log_M_se * f->noise / f->sigma;
         if (!b->ok)
             continue;
         o->C[o->n] = b->flops;
         o->M[o->n] = b->M;
         o->N[o->n] = b->N;
+        if (!isfinite(se))
+            se = 0;
         o->w[o->n] = 1 / (se * se + SE_FLOOR * SE_FLOOR);
         o->at[o->n++] = i;
         o->have_N &= isfinite(b->N) && b->N > 0;

@@ -18,10 +18,12 @@ void laws_opts_default(struct laws_opts *o)
     struct run_spec base;
 
     spec_defaults(&base);
+    base.model.vocab = 102400; /* DeepSeek LLM, section 2 */
+    base.model.seq_len = 4096;
     *o = (struct laws_opts){.model = base.model,
-                            .shape = {.head_dim = 64,
-                                      .aspect = 64,
-                                      .ff_multiple = 64,
+                            .shape = {.head_dim = 128,
+                                      .aspect = 100,
+                                      .ff_multiple = 256,
                                       .kv_group = 1,
                                       .max_d_model = 65536},
                             .hyper = HYPER_FITTED,

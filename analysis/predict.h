@@ -33,6 +33,7 @@ struct laws_opts {
     int bootstrap; /* 1000 */
     uint64_t seed; /* 1 */
 };
+/* Without a study: DeepSeek LLM's vocabulary, context and proportions. */
 void laws_opts_default(struct laws_opts *o);
 /* From the study's base model, shape rule and the hyper source of its last
  * verify stage (else of its last isoflop stage). */

@@ -1,0 +1,187 @@
+/* cmd_predict: what to run for a budget, and what it will score. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "runner/cmd.h"
+#include "runner/laws_db.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_FROM 17 /* decades of --table */
+#define TABLE_TO 26
+
+enum form { FORM_TEXT, FORM_TABLE, FORM_JSON };
+
+static int print_one(const struct laws *l, double flops, enum form form,
+                     struct err *e)
+{
+    struct prediction p;
+    struct str out;
+    char *json;
+
+    if (predict(&p, l, flops, e))
+        return -1;
+    str_init(&out);
+    if (form == FORM_JSON) {
+        json = prediction_json(&p);
+        str_addf(&out, "%s\n", json);
+        free(json);
+    } else if (form == FORM_TABLE) {
+        prediction_row(&out, &p);
+    } else {
+        prediction_print(&out, &p);
+    }
+    fputs(out.text, stdout);
+    str_release(&out);
+    prediction_release(&p);
+    return 0;
+}
+
+static void print_head(void)
+{
+    struct str out;
+
+    str_init(&out);
+    prediction_row(&out, NULL);
+    fputs(out.text, stdout);
+    str_release(&out);
+}
+
+/* What a table leaves out: how the laws were got. */
+static void print_notes(const struct laws *l)
+{
+    struct prediction p;
+    struct str out;
+
+    if (predict(&p, l, l->flops_top, NULL))
+        return;
+    str_init(&out);
+    str_addf(&out, "\n%s", p.how.text);
+    if (p.settle[0])
+        str_addf(&out, "to settle what is not identified: %s\n", p.settle);
+    fputs(out.text, stdout);
+    str_release(&out);
+    prediction_release(&p);
+}
+
+static int print_all(const struct laws *l, const double *flops, int n,
+                     enum form form, struct err *e)
+{
+    if (form == FORM_TABLE)
+        print_head();
+    for (int i = 0; i < n; i++) {
+        if (form == FORM_TEXT && i)
+            putchar('\n');
+        if (print_one(l, flops[i], form, e))
+            return -1;
+    }
+    if (form == FORM_TABLE)
+        print_notes(l);
+    return 0;
+}
+
+static int budgets(double *flops, int *n, const struct opt_list *list,
+                   int table, struct err *e)
+{
+    for (*n = 0; *n < list->n; ++*n)
+        if (str_to_double(list->value[*n], &flops[*n]) || flops[*n] <= 0)
+            return err_set(e, ERR_USAGE,
+                           "--flops %s: a positive number of flops expected, "
+                           "such as 1e21",
+                           list->value[*n]);
+    if (!*n && table)
+        for (int d = TABLE_FROM; d <= TABLE_TO; d++)
+            flops[(*n)++] = pow(10, d);
+    if (!*n)
+        return err_set(e, ERR_USAGE,
+                       "predict needs --flops C, or --table for 1e%d to 1e%d",
+                       TABLE_FROM, TABLE_TO);
+    return 0;
+}
+
+static int fit(struct laws *l, const char *path, const char *name, double level,
+               int64_t bootstrap, struct err *e)
+{
+    struct laws_input in;
+    struct laws_opts o;
+    struct store *db;
+    int rc;
+
+    if (store_open(&db, path, STORE_READ, e))
+        return -1;
+    rc = laws_input_read(&in, db, name, e);
+    store_close(db);
+    if (rc)
+        return -1;
+    laws_input_opts(&o, &in);
+    o.level = level;
+    o.bootstrap = (int)bootstrap;
+    rc = laws_fit(l, &in.hyper, &in.isoflop, &o, e);
+    laws_input_release(&in);
+    return rc;
+}
+
+static int check(double level, int64_t bootstrap, struct err *e)
+{
+    if (!(level > 0 && level < 1))
+        return err_set(e, ERR_USAGE, "--level %g: between 0 and 1 expected",
+                       level);
+    if (bootstrap < 0 || bootstrap > 1000000)
+        return err_set(e, ERR_USAGE, "--bootstrap: 0 to 1e6 expected");
+    return 0;
+}
+
+static int predict_main(const struct command *self, int argc, char **argv)
+{
+    struct opt_list list = {0};
+    int table = 0, json = 0, n_args, n = 0, rc;
+    double level = 0.90, flops[OPT_LIST_MAX];
+    int64_t bootstrap = 1000;
+    const char **args, *name = NULL;
+    struct laws laws;
+    struct err e;
+    const struct opt opts[] = {
+        {"flops", 0, OPT_LIST, &list, "C", "the budget; may be repeated"},
+        {"table", 0, OPT_FLAG, &table, NULL,
+         "one line a budget; without --flops 1e17 to 1e26"},
+        {"json", 0, OPT_FLAG, &json, NULL, "one JSON object a budget"},
+        {"level", 0, OPT_DOUBLE, &level, "P", "of the intervals (0.90)"},
+        {"bootstrap", 0, OPT_INT, &bootstrap, "N", "resamples (1000)"},
+        {"study", 0, OPT_STRING, &name, "NAME",
+         "the study, where the file holds several"},
+        OPT_END,
+    };
+
+    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 1, 1, &e);
+    if (rc)
+        return rc > 0 ? 0 : opts_fail(&e);
+    if (check(level, bootstrap, &e) || budgets(flops, &n, &list, table, &e) ||
+        fit(&laws, args[0], name, level, bootstrap, &e))
+        return opts_fail(&e);
+    rc = print_all(&laws, flops, n,
+                   json    ? FORM_JSON
+                   : table ? FORM_TABLE
+                           : FORM_TEXT,
+                   &e);
+    laws_release(&laws);
+    return rc ? opts_fail(&e) : 0;
+}
+
+const struct command cmd_predict = {
+    .name = "predict",
+    .synopsis = "predict F --flops C [--table] [--json] [--level P] "
+                "[--study NAME]",
+    .summary = "what to train for a budget, and the loss to expect",
+    .help =
+        "From the finished runs in F: model shape, M (flops a token), N "
+        "(parameters), D\n(tokens), batch, learning rate, tokens per parameter "
+        "and the loss of one run with\nits interval, and how many decades "
+        "beyond the runs that is.  What the runs do not\nidentify is said, "
+        "with what was used instead and which runs would settle it.\n\n"
+        "  loglog predict s.db --flops 1e15\n"
+        "  loglog predict s.db --flops 1e15 --json\n"
+        "  loglog predict s.db --table\n",
+    .main = predict_main,
+};
