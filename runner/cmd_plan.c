@@ -47,10 +47,14 @@ static void print_text(const struct plan_view *v)
                    s->name, s->flops.n, s->flops.n == 1 ? "" : "s");
             continue;
         }
-        printf("%-10s %4zu runs  %9.3g flops  %8s on one slot, %8s on %d%s%s\n",
-               s->name, st->n, st->flops, str_seconds(a, st->seconds),
-               str_seconds(b, st->makespan), v->slots, st->note ? "; " : "",
-               st->note ? st->note : "");
+        printf("%-10s %4zu runs  %9.3g flops  %8s on one slot, ", s->name,
+               st->n, st->flops, str_seconds(a, st->seconds));
+        if (st->seconds_left > 0)
+            printf("%8s %son %d%s%s\n", str_seconds(b, st->makespan),
+                   st->from == FROM_DB ? "left " : "", v->slots,
+                   st->note ? "; " : "", st->note ? st->note : "");
+        else
+            printf("nothing left\n");
         print_short(v, k);
         if (s->extend && st->from != FROM_DB)
             printf("%-10s may be extended up to %d times a budget, not "
