@@ -82,7 +82,7 @@ double curve_best_p(double *p, const struct curve_data *d, double E,
     r = a + GOLDEN * (b - a);
     fl = sum_at_p(d, E, l);
     fr = sum_at_p(d, E, r);
-    while (b - a > 1e-7) {
+    while (b - a > 1e-6) {
         if (fl < fr) {
             b = r;
             r = l;

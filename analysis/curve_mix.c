@@ -17,9 +17,9 @@
 
 #define PRIOR_PURE 0.2
 #define COARSE 60    /* values of E to find where it counts */
-#define FINE 48      /* values of E in the average */
-#define P_POINTS 25  /* values of p at each E */
-#define NEGLECT 14.0 /* log weight below the best that does not count */
+#define FINE 36      /* values of E in the average */
+#define P_POINTS 15  /* values of p at each E */
+#define NEGLECT 10.0 /* log weight below the best that does not count */
 #define TUNED 0.0025 /* relative SD for what was not tuned */
 
 static double log_weight(const struct curve_fit *f, double S, double sww)
@@ -92,7 +92,7 @@ static void normalise(struct curve_fit *f)
 
 void curve_mix(struct curve_fit *f, const struct curve_data *d)
 {
-    double lowest, highest, w[COARSE], best = -INFINITY, step;
+    double lowest, highest, w[COARSE], best = -INFINITY, step, fine, a;
     int lo = COARSE, hi = -1;
 
     f->part = xmalloc((FINE + 1) * P_POINTS * sizeof *f->part);
@@ -108,14 +108,11 @@ void curve_mix(struct curve_fit *f, const struct curve_data *d)
             lo = i < lo ? i : lo;
             hi = i;
         }
-    /* one coarse cell of margin on each side */
-    {
-        double a = fmax(0, (lo - 1) * step);
-        double b = fmin(lowest, (hi + 2) * step), fine = (b - a) / FINE;
-        for (int i = 0; i < FINE; i++)
-            add_E(f, d, a + (i + 0.5) * fine,
-                  log((1 - PRIOR_PURE) / lowest * fine));
-    }
+    a = fmax(0, (lo - 1) * step); /* one coarse cell of margin */
+    fine = (fmin(lowest, (hi + 2) * step) - a) / FINE;
+    for (int i = 0; i < FINE; i++)
+        add_E(f, d, a + (i + 0.5) * fine,
+              log((1 - PRIOR_PURE) / lowest * fine));
     add_E(f, d, 0, log(PRIOR_PURE));
     normalise(f);
 }
@@ -148,34 +145,53 @@ double curve_mix_E(const struct curve_fit *f, double q)
 
 /* --- forecasts --- */
 
-/* Share of the average below y at x = C / C0; sd: further noise. */
-static double cdf(const struct curve_fit *f, double x, double y, double sd)
+/* Each part's Student's t at one budget. */
+struct spread {
+    double *mean, *sd;
+};
+
+static struct spread spread_at(const struct curve_fit *f, double x, double sd)
+{
+    size_t n = (size_t)f->n_part;
+    struct spread s = {xmalloc(2 * n * sizeof(double)), NULL};
+
+    s.sd = s.mean + n;
+    for (size_t i = 0; i < n; i++) {
+        const struct curve_part *q = &f->part[i];
+        double t = pow(x, -q->p);
+        s.mean[i] = q->E + (q->L0 - q->E) * t;
+        s.sd[i] = sqrt(q->var * t * t + sd * sd);
+    }
+    return s;
+}
+
+static double cdf(const struct curve_fit *f, const struct spread *s, double y)
 {
     double sum = 0;
 
-    for (int i = 0; i < f->n_part; i++) {
-        const struct curve_part *q = &f->part[i];
-        double t = pow(x, -q->p), mean = q->E + (q->L0 - q->E) * t;
-        double s = sqrt(q->var * t * t + sd * sd);
-        sum += q->weight * stat_t_cdf((y - mean) / s, f->dof);
-    }
+    for (int i = 0; i < f->n_part; i++)
+        sum +=
+            f->part[i].weight * stat_t_cdf((y - s->mean[i]) / s->sd[i], f->dof);
     return sum;
 }
 
+/* The quantile at x = C / C0; sd: noise beyond the law's own. */
 static double quantile(const struct curve_fit *f, double x, double prob,
                        double sd)
 {
+    struct spread s = spread_at(f, x, sd);
     double lo = 0, hi = f->point[0].loss;
 
-    while (cdf(f, x, hi, sd) < prob)
+    while (cdf(f, &s, hi) < prob)
         hi *= 2;
-    for (int i = 0; i < 60 && hi - lo > 1e-9 * hi; i++) {
+    while (hi - lo > 1e-7 * hi) {
         double mid = (lo + hi) / 2;
-        if (cdf(f, x, mid, sd) < prob)
+        if (cdf(f, &s, mid) < prob)
             lo = mid;
         else
             hi = mid;
     }
+    free(s.mean);
     return (lo + hi) / 2;
 }
 
