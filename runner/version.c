@@ -2,7 +2,7 @@
  * renews it at each build). */
 #include "runner/version.h"
 
-#include "commit.h"
+#include "runner/commit.h"
 
 const char *version_commit(void)
 {
