@@ -4,6 +4,7 @@
  * run is running.  The run's row carries the sums (attempts, failures, what
  * was reached), so nobody has to look at all attempts to know where it is. */
 #include "base/mem.h"
+#include "db/journal.h"
 #include "db/runs.h"
 #include "db/sql.h"
 
@@ -77,6 +78,21 @@ static int run_now(struct now *r, struct store *db, int64_t run, struct err *e)
 
 /* --- begin --- */
 
+static void log_begin(struct store *db, const struct db_attempt *a,
+                      int64_t attempt)
+{
+    journal_op(
+        db, "begin",
+        json_pack("{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+                  "run", (json_int_t)a->run, "attempt", (json_int_t)attempt,
+                  "gang", a->gang, "resumed_step", (json_int_t)a->resumed_step,
+                  "host", journal_text(a->host), "build",
+                  journal_text(a->build), "commit", journal_text(a->commit),
+                  "argv", journal_text(a->argv), "device",
+                  journal_text(a->device), "ranks", journal_text(a->ranks),
+                  "pid", (json_int_t)a->pid));
+}
+
 static int begin(int64_t *attempt, struct store *db, const struct db_attempt *a,
                  struct err *e)
 {
@@ -106,7 +122,10 @@ static int begin(int64_t *attempt, struct store *db, const struct db_attempt *a,
     sql_text(&q, ":build", a->build);
     sql_text(&q, ":commit_id", a->commit);
     sql_text(&q, ":argv", a->argv);
-    return sql_run(&q, e);
+    if (sql_run(&q, e))
+        return -1;
+    log_begin(db, a, *attempt);
+    return 0;
 }
 
 int db_attempt_begin(int64_t *attempt, struct store *db,
@@ -187,6 +206,24 @@ static int trim(struct store *db, const char *text, const char *key,
     return sql_run(&q, e);
 }
 
+static void log_end(struct store *db, int64_t run, int64_t attempt,
+                    const struct db_outcome *o)
+{
+    journal_op(
+        db, "end",
+        json_pack("{s:I, s:I, s:s, s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
+                  "s:o, s:o}",
+                  "run", (json_int_t)run, "attempt", (json_int_t)attempt,
+                  "state", run_state_name(o->state), "reason",
+                  journal_text(o->reason), "preempted", o->preempted, "steps",
+                  (json_int_t)o->steps, "tokens", (json_int_t)o->tokens, "loss",
+                  journal_real(o->loss), "bpb", journal_real(o->bpb), "epochs",
+                  journal_real(o->epochs), "train_seconds",
+                  journal_real(o->train_seconds), "eval_seconds",
+                  journal_real(o->eval_seconds), "checkpoint_seconds",
+                  journal_real(o->checkpoint_seconds)));
+}
+
 static int end(struct store *db, int64_t run, int64_t attempt,
                const struct db_outcome *o, struct err *e)
 {
@@ -207,6 +244,7 @@ static int end(struct store *db, int64_t run, int64_t attempt,
         (trim(db, sql_trim_steps, ":num", r.num, o->steps, e) ||
          trim(db, sql_trim_evals, ":run", run, o->steps, e)))
         return -1;
+    log_end(db, run, attempt, o);
     return 0;
 }
 
@@ -293,6 +331,7 @@ static int retry(int *n, struct store *db, int64_t study, struct err *e)
     if (sql_run(&q, e))
         return -1;
     *n = sqlite3_changes(db->h);
+    journal_op(db, "retry", json_pack("{s:I}", "study", (json_int_t)study));
     return 0;
 }
 
@@ -317,7 +356,12 @@ static int stop(struct store *db, int64_t run, const char *reason,
     sql_int(&q, ":run", run);
     if (sql_run(&q, e))
         return -1;
-    return sqlite3_changes(db->h) == 0;
+    if (sqlite3_changes(db->h) == 0)
+        return 1;
+    journal_op(db, "stop",
+               json_pack("{s:I, s:o}", "run", (json_int_t)run, "reason",
+                         journal_text(reason)));
+    return 0;
 }
 
 int db_run_stop(struct store *db, int64_t run, const char *reason,

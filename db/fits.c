@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "db/journal.h"
 #include "db/sql.h"
 
 #include <math.h>
@@ -47,7 +48,17 @@ static int put_fit(int64_t *id, struct store *db, int64_t study,
     sql_text(&q, ":refused", f->refused);
     sql_text(&q, ":input", f->input);
     sql_text(&q, ":json", f->json);
-    return sql_run_id(id, &q, e);
+    if (sql_run_id(id, &q, e))
+        return -1;
+    journal_op(
+        db, "fit",
+        json_pack("{s:I, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o}", "id",
+                  (json_int_t)*id, "study", (json_int_t)study, "law",
+                  journal_text(f->law), "method", journal_text(f->method), "n",
+                  (json_int_t)f->n, "identified", f->identified != 0, "refused",
+                  journal_text(f->refused), "input", journal_text(f->input),
+                  "json", journal_text(f->json)));
+    return 0;
 }
 
 int db_fit_put(int64_t *id, struct store *db, int64_t study,
@@ -134,15 +145,34 @@ static int find_prediction(struct db_prediction *p, struct store *db,
     return rc;
 }
 
+static void log_prediction(struct store *db, int64_t study, int stage,
+                           const struct db_prediction *p, const char *model)
+{
+    journal_op(
+        db, "prediction",
+        json_pack("{s:I, s:I, s:i, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, "
+                  "s:o, s:o, s:o, s:o, s:o}",
+                  "id", (json_int_t)p->id, "study", (json_int_t)study, "stage",
+                  stage, "flops", journal_real(p->choice.flops), "model",
+                  journal_text(model), "lr", journal_real(p->choice.lr),
+                  "batch_tokens", (json_int_t)p->choice.batch_tokens, "M",
+                  journal_real(p->M), "N", journal_real(p->N), "D",
+                  journal_real(p->D), "bpb", journal_real(p->bpb), "bpb_lo",
+                  journal_real(p->bpb_lo), "bpb_hi", journal_real(p->bpb_hi),
+                  "level", journal_real(p->level), "decades",
+                  journal_real(p->decades), "json", journal_text(p->json)));
+}
+
 static int add_prediction(struct store *db, int64_t study, int stage,
                           struct db_prediction *p, struct err *e)
 {
+    char now[SQL_TIME];
     struct str model;
     struct sql q;
     int rc;
 
     hash_sha256(p->sha256, p->json, strlen(p->json));
-    sql_now(p->made, db);
+    snprintf(p->made, sizeof p->made, "%s", sql_now(now, db));
     if (sql_open(&q, db, sql_add, e))
         return -1;
     str_init(&model);
@@ -167,6 +197,8 @@ static int add_prediction(struct store *db, int64_t study, int stage,
     sql_text(&q, ":made", p->made);
     sql_text(&q, ":json", p->json);
     rc = sql_run_id(&p->id, &q, e);
+    if (rc == 0)
+        log_prediction(db, study, stage, p, model.text);
     str_release(&model);
     return rc;
 }

@@ -54,7 +54,12 @@ static int step(int *done, struct store *db, struct err *e)
         return sql_exec(db, schema_sql, e) || set_version(db, VERSION, e) ? -1
                                                                           : 0;
     BUG_ON(version > VERSION || !steps[version - 1]);
+    /* The journal speaks of the older tables; "on" asks for a new one. */
     return sql_exec(db, steps[version - 1], e) ||
+                   sql_exec(db,
+                            "UPDATE meta SET value = 'on' "
+                            "WHERE key = 'journal'",
+                            e) ||
                    set_version(db, (int)version + 1, e)
                ? -1
                : 0;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "db/decimal.h"
+#include "db/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -73,42 +74,23 @@ void print_json_real(struct str *s, double v)
         str_add(s, "null");
 }
 
-/* Bytes of the UTF-8 character at s; 0 when there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80                    ? 1
-               : s[0] >= 0xC2 && s[0] <= 0xDF ? 2
-               : (s[0] & 0xF0) == 0xE0        ? 3
-               : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                              : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
-
 void print_json_text(struct str *out, const char *text)
 {
     static const char escaped[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
-    const unsigned char *s = (const unsigned char *)text;
 
     str_add_n(out, "\"", 1);
-    while (*s) {
-        const char *at = strchr(escaped, *s);
-        size_t n = utf8_length(s);
+    while (*text) {
+        const char *at = strchr(escaped, *text);
+        size_t n = utf8_length(text);
         if (at)
             str_addf(out, "\\%c", letter[at - escaped]);
-        else if (*s < 0x20)
-            str_addf(out, "\\u%04x", *s);
+        else if ((unsigned char)*text < 0x20)
+            str_addf(out, "\\u%04x", (unsigned)*text);
         else if (n == 0)
             str_add(out, "\\ufffd");
         else
-            str_add_n(out, s, n);
-        s += n ? n : 1;
+            str_add_n(out, text, n);
+        text += n ? n : 1;
     }
     str_add_n(out, "\"", 1);
 }

@@ -2,6 +2,7 @@
 #include "db/runs.h"
 
 #include "base/mem.h"
+#include "db/journal.h"
 #include "db/sql.h"
 #include "sweep/flops.h"
 
@@ -117,6 +118,32 @@ static int put_study_run(struct store *db, int64_t study, int64_t ord,
     return sql_run(&q, e);
 }
 
+static void log_plan(struct store *db, int64_t study, const char *stage_name,
+                     const struct planned *run, size_t n)
+{
+    json_t *list = json_array();
+    struct str spec;
+
+    str_init(&spec);
+    for (size_t i = 0; i < n; i++) {
+        str_clear(&spec);
+        spec_print(&spec, &run[i].spec);
+        json_array_append_new(
+            list,
+            json_pack("{s:I, s:o, s:o, s:i, s:I, s:o, s:o}", "id",
+                      (json_int_t)run[i].id, "spec", journal_text(spec.text),
+                      "budget", journal_real(run[i].budget), "extension",
+                      run[i].extension, "flags", (json_int_t)run[i].flags,
+                      "epochs", journal_real(run[i].epochs), "seconds",
+                      journal_real(run[i].seconds)));
+    }
+    str_release(&spec);
+    journal_op(db, "plan",
+               json_pack("{s:I, s:o, s:i, s:o}", "study", (json_int_t)study,
+                         "stage", journal_text(stage_name), "idx", run[0].stage,
+                         "runs", list));
+}
+
 static int put_plan(struct store *db, int64_t study, const char *stage_name,
                     const struct planned *run, size_t n, struct err *e)
 {
@@ -141,6 +168,8 @@ static int put_plan(struct store *db, int64_t study, const char *stage_name,
             put_study_run(db, study, ord + (int64_t)i, &run[i], e))
             return -1;
     }
+    if (db->journal)
+        log_plan(db, study, stage_name, run, n);
     return 0;
 }
 

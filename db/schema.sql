@@ -10,11 +10,14 @@
 
 -- Odds and ends about the file itself:
 --   views    hash of the text that made the views
---   journal  bytes of FILE.journal.jsonl that belong to what is committed here
+--   journal  id, lines and bytes of FILE.journal.jsonl that belong to what is
+--            committed here; "on" asks for a new one, no row is none
 CREATE TABLE meta(
   key   TEXT PRIMARY KEY,
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta VALUES('journal', 'on');
 
 -- Who wrote here, one row each time the file was opened for writing.
 CREATE TABLE session(

@@ -2,10 +2,12 @@
 #include "db/sql.h"
 
 #include "base/mem.h"
+#include "db/utf8.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -131,7 +133,12 @@ void sql_real(struct sql *q, const char *name, double v)
 
 void sql_text(struct sql *q, const char *name, const char *v)
 {
-    BUG_ON(sqlite3_bind_text(q->stmt, place(q, name), v, -1, SQLITE_STATIC));
+    if (v && !utf8_valid(v))
+        BUG_ON(sqlite3_bind_text(q->stmt, place(q, name), utf8_repair(v), -1,
+                                 free));
+    else
+        BUG_ON(
+            sqlite3_bind_text(q->stmt, place(q, name), v, -1, SQLITE_STATIC));
 }
 
 void sql_null(struct sql *q, const char *name)
@@ -226,19 +233,27 @@ int sql_end(struct store *db, int rc, struct err *e)
     return rc;
 }
 
-const char *sql_now(char buf[SQL_TIME], const struct store *db)
+void sql_set_moment(struct store *db)
 {
+    char day[24]; /* to the second */
     struct timespec t;
     struct tm tm;
-    char day[SQL_TIME / 2 + 8];
 
     if (db->now) {
-        snprintf(buf, SQL_TIME, "%.*s", SQL_TIME - 1, db->now);
-        return buf;
+        snprintf(db->moment, sizeof db->moment, "%s", db->now);
+        return;
     }
     clock_gettime(CLOCK_REALTIME, &t);
     gmtime_r(&t.tv_sec, &tm);
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(buf, SQL_TIME, "%s.%03dZ", day, (int)(t.tv_nsec / 1000000));
+    snprintf(db->moment, sizeof db->moment, "%s.%03dZ", day,
+             (int)(t.tv_nsec / 1000000));
+}
+
+const char *sql_now(char buf[SQL_TIME], struct store *db)
+{
+    if (db->depth == 0)
+        sql_set_moment(db);
+    memcpy(buf, db->moment, SQL_TIME);
     return buf;
 }

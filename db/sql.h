@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#define SQL_TIME 32          /* bytes of a time */
 #define SQL_CACHE 64         /* most constant statements */
 #define SQL_TIMEOUT_MS 10000 /* how long a lock is waited for */
 
@@ -37,6 +38,7 @@ struct store {
     int durable;     /* sync the log at the outermost commit */
     int64_t session; /* row of this opening */
     const char *now; /* the time to write, when replaying; NULL: the clock */
+    char moment[SQL_TIME];   /* when the innermost transaction began */
     struct journal *journal; /* NULL: none kept */
     struct {
         const char *text;
@@ -62,7 +64,8 @@ void sql_close(struct sql *q);
 
 void sql_int(struct sql *q, const char *name, int64_t v);
 void sql_real(struct sql *q, const char *name, double v); /* not finite: NULL */
-/* The text must live until the next step; NULL is NULL. */
+/* The text must live until the next step; NULL is NULL.  What is not UTF-8
+ * becomes so. */
 void sql_text(struct sql *q, const char *name, const char *v);
 void sql_null(struct sql *q, const char *name);
 
@@ -89,12 +92,15 @@ int sql_fail(struct store *db, const char *text, struct err *e);
 /* The same for a connection that is not (yet) a store. */
 int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e);
 
+/* Set the moment; store_begin does. */
+void sql_set_moment(struct store *db);
+
 /* The end of what store_begin began: commit when rc is 0, else roll back.
  * Returns rc, or -1 when the commit failed. */
 int sql_end(struct store *db, int rc, struct err *e);
 
-/* UTC, "2026-01-31T12:00:00.000Z". */
-#define SQL_TIME 32
-const char *sql_now(char buf[SQL_TIME], const struct store *db);
+/* UTC, "2026-01-31T12:00:00.000Z": when the innermost transaction began, or
+ * now when none is open. */
+const char *sql_now(char buf[SQL_TIME], struct store *db);
 
 #endif

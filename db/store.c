@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/journal.h"
 #include "db/lock.h"
 #include "db/migrate.h"
 #include "db/sql.h"
@@ -266,7 +267,7 @@ static int open_write(struct store *db, struct err *e)
                  "PRAGMA cache_size = -65536;"
                  "PRAGMA journal_size_limit = 67108864",
                  e) ||
-        begin_session(db, e))
+        begin_session(db, e) || journal_open(db, e))
         return -1;
     return 0;
 }
@@ -312,6 +313,7 @@ void store_close(struct store *db)
         store_rollback(db);
     if (db->h) {
         end_session(db);
+        journal_close(db);
         disconnect(db);
     }
     lock_release(db->lock);
@@ -333,7 +335,9 @@ int store_begin(struct store *db, struct err *e)
                        db->path);
     if (sql_exec(db, db->depth ? "SAVEPOINT nest" : "BEGIN IMMEDIATE", e))
         return -1;
+    journal_begin(db);
     db->depth++;
+    sql_set_moment(db);
     return 0;
 }
 
@@ -369,11 +373,12 @@ int store_commit(struct store *db, struct err *e)
         db->depth--;
         return 0;
     }
-    if (sql_exec(db, "COMMIT", e)) {
+    if (journal_write(db, e) || sql_exec(db, "COMMIT", e)) {
         store_rollback(db);
         return -1;
     }
     db->depth = 0;
+    journal_done(db, 1);
     return db->durable ? sync_log(db, e) : 0;
 }
 
@@ -383,6 +388,7 @@ void store_rollback(struct store *db)
     if (db->depth > 1) {
         if (!db->broken)
             sql_exec(db, "ROLLBACK TO nest; RELEASE nest", NULL);
+        journal_drop(db);
         db->depth--;
         return;
     }
@@ -391,4 +397,5 @@ void store_rollback(struct store *db)
     db->depth = 0;
     db->broken = 0;
     db->durable = 0;
+    journal_done(db, 0);
 }

@@ -1,6 +1,7 @@
 /* studies: studies, their stages and events; see runs.h. */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "db/journal.h"
 #include "db/runs.h"
 #include "db/sql.h"
 
@@ -51,6 +52,15 @@ static void first_difference(struct str *out, const char *was, const char *is)
     }
 }
 
+static void log_study(struct store *db, int64_t id, const char *name,
+                      const char *resolved, int replace)
+{
+    journal_op(db, "study",
+               json_pack("{s:I, s:o, s:o, s:i}", "id", (json_int_t)id, "name",
+                         journal_text(name), "resolved", journal_text(resolved),
+                         "replace", replace));
+}
+
 static int add_study(int64_t *study, struct store *db, const char *name,
                      const char *resolved, struct err *e)
 {
@@ -64,7 +74,10 @@ static int add_study(int64_t *study, struct store *db, const char *name,
     sql_text(&q, ":resolved", resolved);
     sql_text(&q, ":sha256", hash);
     sql_text(&q, ":now", sql_now(now, db));
-    return sql_run_id(study, &q, e);
+    if (sql_run_id(study, &q, e))
+        return -1;
+    log_study(db, *study, name, resolved, 0);
+    return 0;
 }
 
 static int drop(struct store *db, const char *text, int64_t study,
@@ -78,10 +91,26 @@ static int drop(struct store *db, const char *text, int64_t study,
     return sql_run(&q, e);
 }
 
+static int add_event(struct store *db, int64_t study, int64_t run,
+                     const char *kind, const char *text, struct err *e)
+{
+    char now[SQL_TIME];
+    struct sql q;
+
+    if (sql_open(&q, db, sql_event, e))
+        return -1;
+    sql_text(&q, ":now", sql_now(now, db));
+    sql_int(&q, ":study", study);
+    sql_int(&q, ":run", run);
+    sql_text(&q, ":kind", kind);
+    sql_text(&q, ":text", text);
+    return sql_run(&q, e);
+}
+
 /* A new text for a study that was there: its plan is forgotten, its runs
  * stay; what changed is told in an event. */
-static int replace_study(struct store *db, int64_t study, const char *was,
-                         const char *resolved, struct err *e)
+static int replace_study(struct store *db, int64_t study, const char *name,
+                         const char *was, const char *resolved, struct err *e)
 {
     char hash[HASH_HEX];
     struct str note;
@@ -94,7 +123,7 @@ static int replace_study(struct store *db, int64_t study, const char *was,
     first_difference(&note, was, resolved);
     rc = drop(db, sql_drop_plan, study, e) ||
          drop(db, sql_drop_stages, study, e) ||
-         db_event(db, study, 0, "note", note.text, e) ||
+         add_event(db, study, 0, "note", note.text, e) ||
          sql_open(&q, db, sql_set_text, e);
     str_release(&note);
     if (rc)
@@ -102,7 +131,10 @@ static int replace_study(struct store *db, int64_t study, const char *was,
     sql_text(&q, ":resolved", resolved);
     sql_text(&q, ":sha256", hash);
     sql_int(&q, ":id", study);
-    return sql_run(&q, e);
+    if (sql_run(&q, e))
+        return -1;
+    log_study(db, study, name, resolved, 1);
+    return 0;
 }
 
 static int refuse_change(struct store *db, const char *name, const char *was,
@@ -139,7 +171,7 @@ static int put_study(int64_t *study, struct store *db, const char *name,
     if (rc == 0)
         return add_study(study, db, name, resolved, e);
     if (rc == 1 && strcmp(was, resolved))
-        rc = replace ? replace_study(db, *study, was, resolved, e)
+        rc = replace ? replace_study(db, *study, name, was, resolved, e)
                      : refuse_change(db, name, was, resolved, e);
     free(was);
     return rc < 0 ? -1 : 0;
@@ -231,33 +263,34 @@ int db_stage_put(struct store *db, int64_t study, int index, const char *name,
                  const char *kind, const char *state, const char *reason,
                  struct err *e)
 {
+    int rc;
+
     if (store_begin(db, e))
         return -1;
     db->durable = 1;
-    return sql_end(
-        db, put_stage(db, study, index, name, kind, state, reason, e), e);
-}
-
-static int add_event(struct store *db, int64_t study, int64_t run,
-                     const char *kind, const char *text, struct err *e)
-{
-    char now[SQL_TIME];
-    struct sql q;
-
-    if (sql_open(&q, db, sql_event, e))
-        return -1;
-    sql_text(&q, ":now", sql_now(now, db));
-    sql_int(&q, ":study", study);
-    sql_int(&q, ":run", run);
-    sql_text(&q, ":kind", kind);
-    sql_text(&q, ":text", text);
-    return sql_run(&q, e);
+    rc = put_stage(db, study, index, name, kind, state, reason, e);
+    if (rc == 0)
+        journal_op(db, "stage",
+                   json_pack("{s:I, s:i, s:o, s:o, s:o, s:o}", "study",
+                             (json_int_t)study, "idx", index, "name",
+                             journal_text(name), "kind", journal_text(kind),
+                             "state", journal_text(state), "reason",
+                             journal_text(reason)));
+    return sql_end(db, rc, e);
 }
 
 int db_event(struct store *db, int64_t study, int64_t run, const char *kind,
              const char *text, struct err *e)
 {
+    int rc;
+
     if (store_begin(db, e))
         return -1;
-    return sql_end(db, add_event(db, study, run, kind, text, e), e);
+    rc = add_event(db, study, run, kind, text, e);
+    if (rc == 0)
+        journal_op(db, "event",
+                   json_pack("{s:I, s:I, s:o, s:o}", "study", (json_int_t)study,
+                             "run", (json_int_t)run, "kind", journal_text(kind),
+                             "text", journal_text(text)));
+    return sql_end(db, rc, e);
 }
