@@ -211,6 +211,7 @@ int child_main(int argc, char **argv)
 
     signals_install_child();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "loglog-child");
     if (argc != 2 || getppid() != (pid_t)strtol(argv[1], NULL, 10)) {
         log_error("'%s' is started by `loglog run` only", CHILD_COMMAND);
         free(setup);

@@ -2,6 +2,7 @@
  * that it is the same whoever ran it and however often it was interrupted. */
 #include "runner/coordinator_impl.h"
 
+#include "analysis/fit_json.h"
 #include "base/mem.h"
 #include "db/query.h"
 
@@ -23,17 +24,52 @@ static int print_stage(void *ctx, int n, const char *const *v)
     (void)ctx;
     (void)n;
     printf("  %-10s %-9s %4s run%s%s%s\n", v[0], v[1], v[2],
-           strcmp(v[2], "1") ? "s" : " ", v[3] ? "  " : "", v[3] ? v[3] : "");
+           strcmp(v[2], "1") ? "s" : "", v[3] ? "\n    " : "",
+           v[3] ? v[3] : "");
     return 0;
+}
+
+/* The equations of a law, with its parameters' names in the stored fit. */
+static const struct {
+    const char *law, *text, *coef, *exponent;
+} equations[] = {
+    {"hyper", "lr", "lr_coef", "lr_exponent"},
+    {"hyper", "batch", "batch_coef", "batch_exponent"},
+    {"isoflop", "M_opt", "M_coef", "M_exponent"},
+    {"isoflop", "D_opt", "D_coef", "D_exponent"},
+};
+
+static void print_equations(const char *law, const struct fit_result *r)
+{
+    const struct fit_param *E = fit_result_find(r, "E"),
+                           *k = fit_result_find(r, "k"),
+                           *p = fit_result_find(r, "p");
+
+    for (size_t i = 0; i < ARRAY_LEN(equations); i++) {
+        const struct fit_param *c, *x;
+
+        c = fit_result_find(r, equations[i].coef);
+        x = fit_result_find(r, equations[i].exponent);
+        if (!strcmp(equations[i].law, law) && c && isfinite(c->value) && x)
+            printf("%s = %.4g C^%.4f  ", equations[i].text, c->value, x->value);
+    }
+    if (!strcmp(law, "loss") && E && isfinite(E->value) && k && p)
+        printf("bpb = %.4g + %.4g C^-%.4g  ", E->value, k->value, p->value);
 }
 
 static int print_fit(void *ctx, int n, const char *const *v)
 {
+    struct fit_result r;
+
     (void)ctx;
     (void)n;
-    printf("  %-10s %s, %s points%s%s\n", v[0],
-           !strcmp(v[1], "1") ? "identified" : "not identified", v[2],
-           v[3] ? ": " : "", v[3] ? v[3] : "");
+    printf("  %-10s ", v[0]);
+    if (!fit_result_from_json(&r, v[4], NULL)) {
+        print_equations(v[0], &r);
+        fit_result_release(&r);
+    }
+    printf("(%s points%s%s)\n", v[2],
+           !strcmp(v[1], "1") ? "" : "; not identified: ", v[3] ? v[3] : "");
     return 0;
 }
 
@@ -70,7 +106,8 @@ int summary_print(struct store *db, int64_t study, struct err *e)
          "%" PRId64 " ORDER BY stage_id",
          print_stage},
         {"laws",
-         "SELECT law, identified, n, refused FROM fits WHERE fit IN (SELECT "
+         "SELECT law, identified, n, refused, json FROM fits WHERE fit IN "
+         "(SELECT "
          "max(fit) FROM fits WHERE study_id = %" PRId64
          " GROUP BY law) ORDER BY fit",
          print_fit},
