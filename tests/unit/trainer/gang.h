@@ -227,6 +227,7 @@ struct record {
     struct eval_report eval[GANG_STEPS];
     int64_t ckpt[GANG_STEPS];
     int64_t stop_after; /* on_step answers 1 at this step; 0: never */
+    int64_t stop_eval;  /* on_eval does at this step */
     struct member_end end[GANG_MAX];
 };
 
@@ -266,7 +267,7 @@ static inline int record_eval(void *ctx, const struct eval_report *s)
 
     if (r->n_eval < GANG_STEPS)
         r->eval[r->n_eval++] = *s;
-    return 0;
+    return r->stop_eval && s->step == r->stop_eval;
 }
 
 static inline int record_checkpoint(void *ctx, int64_t step, double seconds)

@@ -2,6 +2,11 @@
  * interrupted. */
 #include "tests/unit/trainer/gang.h"
 
+#include "trainer/adamw.h"
+#include "trainer/batches.h"
+#include "trainer/model.h"
+#include "trainer/schedule.h"
+
 static struct place place;
 
 static int setup(void **state)
@@ -81,6 +86,103 @@ static void the_rate_is_the_schedules(void **state)
     for (size_t i = 0; i < ARRAY_LEN(want); i++)
         assert_true(fabs(r->step[want[i].step - 1].lr / 3e-3 - want[i].lr) <
                     1e-12);
+    record_free(r);
+    free(dir);
+}
+
+/* The sum of the gradients of rows [from, from + rows) of step t: halves of
+ * halves, down to an eighth of the batch. */
+static void plain_gradient(float *grad, double *nats, struct model *m,
+                           const struct batches *b, int64_t t, int64_t from,
+                           int64_t rows)
+{
+    size_t n = model_size(m);
+    int64_t T = b->seq_len;
+
+    memset(grad, 0, n * sizeof *grad);
+    if (rows == b->rows / 8) {
+        int32_t *tokens = xmalloc((size_t)(rows * (T + 1)) * sizeof *tokens);
+        batches_read(tokens, b, t, from, rows);
+        model_grad(m, grad, nats, tokens, rows, 1 / (float)(b->rows * T));
+        free(tokens);
+    } else {
+        float *half = mem_tensor(n * sizeof *half);
+        double more;
+        plain_gradient(grad, nats, m, b, t, from, rows / 2);
+        plain_gradient(half, &more, m, b, t, from + rows / 2, rows / 2);
+        for (size_t i = 0; i < n; i++)
+            grad[i] += half[i];
+        *nats += more;
+        mem_tensor_free(half);
+    }
+}
+
+/* The whole of training in one loop, with nothing shared and nothing saved;
+ * params, m, v are what is left.  Returns how many steps were clipped. */
+static int plain_training(float *block[CHECKPOINT_BLOCKS],
+                          const struct run_spec *s, struct model *model)
+{
+    size_t n = model_size(model), n_block = (n + ADAMW_BLOCK - 1) / ADAMW_BLOCK;
+    float *grad = mem_tensor(n * sizeof *grad);
+    double *sum = xcalloc(n_block, sizeof *sum);
+    struct shard_set *set;
+    struct batches b;
+    int clipped = 0;
+
+    assert_int_equal(shard_open(&set, place.train, NULL), 0);
+    assert_int_equal(batches_init(&b, set, s, NULL), 0);
+    model_init(model, s->seed);
+    for (int64_t t = 1; t <= s->steps; t++) {
+        double nats, square = 0, scale = 1;
+        plain_gradient(grad, &nats, model, &b, t, 0, b.rows);
+        grad_block_norms(sum, grad, n, 0, n_block);
+        for (size_t k = 0; k < n_block; k++)
+            square += sum[k];
+        if (sqrt(square) > s->optim.clip) {
+            scale = s->optim.clip / sqrt(square);
+            clipped++;
+        }
+        adamw_update(block[BLOCK_PARAMS], block[BLOCK_M], block[BLOCK_V], grad,
+                     model_table(model), &s->optim,
+                     schedule_lr(&s->schedule, s->optim.lr, t, s->steps), scale,
+                     t, 0, n);
+        model_refresh(model);
+    }
+    shard_close(set);
+    mem_tensor_free(grad);
+    free(sum);
+    return clipped;
+}
+
+static void it_is_the_plain_loop(void **state)
+{
+    struct run_spec spec = tiny_spec();
+    float *block[CHECKPOINT_BLOCKS];
+    char path[PATH_MAX], *dir;
+    struct checkpoint c;
+    struct model *m;
+    struct record *r;
+    int clipped;
+
+    (void)state;
+    spec.batch_tokens = 16 * 16; /* two sequences a leaf */
+    spec.optim.clip = 1.2;       /* bites on some of the steps */
+    r = whole_run(&spec, &dir);
+    assert_int_equal(model_create(&m, &spec, NULL), 0);
+    block[BLOCK_PARAMS] = model_params(m);
+    block[BLOCK_M] = mem_tensor(model_size(m) * sizeof(float));
+    block[BLOCK_V] = mem_tensor(model_size(m) * sizeof(float));
+    clipped = plain_training(block, &spec, m);
+    assert_true(clipped > 0 && clipped < spec.steps);
+    checkpoint_path(path, dir, &spec, spec.steps, CHECKPOINT_LAST, NULL);
+    assert_int_equal(checkpoint_open(&c, path, NULL), 0);
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
+        assert_memory_equal(c.block[b], block[b],
+                            model_size(m) * sizeof(float));
+    checkpoint_close(&c);
+    mem_tensor_free(block[BLOCK_M]);
+    mem_tensor_free(block[BLOCK_V]);
+    model_destroy(m);
     record_free(r);
     free(dir);
 }
@@ -230,6 +332,30 @@ static void a_stop_before_the_first_step_is_a_checkpoint(void **state)
     free(dir);
 }
 
+/* ... but there is nothing to stop when the last evaluation is reported, or
+ * the last step when nothing is evaluated. */
+static void a_stop_behind_the_end_is_no_stop(void **state)
+{
+    struct run_spec spec = tiny_spec();
+    char *dir = new_dir(&place);
+    struct train_env env = env_at(&place, dir);
+
+    (void)state;
+    for (int with_valid = 0; with_valid < 2; with_valid++) {
+        struct record *r = record_new();
+
+        env.n_valid = with_valid ? 2 : 0;
+        r->stop_after = with_valid ? 0 : spec.steps;
+        r->stop_eval = spec.steps;
+        gang_run(r, &spec, &env, NULL);
+        assert_end(r, 1, TRAIN_DONE);
+        assert_int_equal(r->n_eval, with_valid ? 6 : 0);
+        assert_int_equal(isnan(r->end[0].result.bpb), !with_valid);
+        record_free(r);
+    }
+    free(dir);
+}
+
 static void when_done_no_checkpoint_is_left(void **state)
 {
     struct run_spec spec = tiny_spec();
@@ -303,11 +429,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_reports_every_step_and_learns),
         cmocka_unit_test(the_rate_is_the_schedules),
+        cmocka_unit_test(it_is_the_plain_loop),
         cmocka_unit_test(any_gang_gives_the_same_bits),
         cmocka_unit_test(seeds_and_rates_change_the_result),
         cmocka_unit_test(interrupted_and_resumed_is_uninterrupted),
         cmocka_unit_test(killed_and_resumed_is_uninterrupted),
         cmocka_unit_test(a_stop_before_the_first_step_is_a_checkpoint),
+        cmocka_unit_test(a_stop_behind_the_end_is_no_stop),
         cmocka_unit_test(when_done_no_checkpoint_is_left),
         cmocka_unit_test(unusable_inputs_are_refused),
         cmocka_unit_test(what_does_not_fit_is_a_result),

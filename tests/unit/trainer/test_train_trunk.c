@@ -197,6 +197,32 @@ static void a_trunk_survives_its_run(void **state)
     free(dir_b);
 }
 
+/* A stop just where the trunk is due leaves an ordinary checkpoint; the
+ * resumed run leaves the trunk. */
+static void a_stop_at_the_trunk_does_not_lose_it(void **state)
+{
+    struct run_spec spec = of_steps(20, SCHED_MULTI_STEP);
+    char *dir = new_dir(&place);
+    struct train_env env = env_at(&place, dir);
+    struct record *a = record_new(), *b = record_new();
+    const int64_t at = 12;
+
+    (void)state;
+    env.trunk_at = &at;
+    env.n_trunk = 1;
+    a->stop_after = 12;
+    gang_run(a, &spec, &env, NULL);
+    assert_end(a, 1, TRAIN_STOPPED);
+    assert_int_equal(count_files(dir, ".trunk"), 0);
+    gang_run(b, &spec, &env, NULL);
+    assert_end(b, 1, TRAIN_DONE);
+    assert_int_equal(b->started, 12);
+    assert_int_equal(count_files(dir, ".trunk"), 1);
+    record_free(a);
+    record_free(b);
+    free(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_trunk_of_other_steps_is_refused),
         cmocka_unit_test(a_missing_or_damaged_trunk_costs_only_time),
         cmocka_unit_test(a_trunk_survives_its_run),
+        cmocka_unit_test(a_stop_at_the_trunk_does_not_lose_it),
     };
 
     return cmocka_run_group_tests_name("train_trunk", tests, setup, teardown);
