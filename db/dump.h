@@ -19,6 +19,9 @@ int dump_all(int fd, int64_t *lines, int64_t *bytes, struct store *db,
 /* One operation `rows` of a dump, back into its table. */
 int dump_load(struct store *db, const json_t *op, struct err *e);
 
+/* One operation `import`, the same (imported.c). */
+int imported_load(struct store *db, const json_t *op, struct err *e);
+
 /* The columns of a table as "a, b, c", generated ones left out. */
 int dump_columns(char **list, struct store *db, const char *schema,
                  const char *table, struct err *e);

@@ -2,8 +2,8 @@
  *
  * schema.sql and views.sql are embedded by CMake (embed.cmake).  schema.sql
  * always describes the current version; a new file gets it at once.  Each
- * older version has one step here that leads to the next; a test holds that
- * both ways end in the same tables. */
+ * older version has one step here (upgrade-N.sql) that leads to the next; a
+ * test holds that both ways end in the same tables. */
 #include "db/migrate.h"
 
 #include "base/hash.h"
@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const char schema_sql[], views_sql[];
+extern const char schema_sql[], views_sql[], upgrade_1_sql[];
 
 /* steps[v] leads from version v + 1 to v + 2. */
-static const char *const steps[] = {NULL};
-#define VERSION ((int)ARRAY_LEN(steps))
+static const char *const steps[] = {upgrade_1_sql};
+#define VERSION ((int)ARRAY_LEN(steps) + 1)
 
 static const char sql_views_hash[] =
     "SELECT value FROM meta WHERE key = 'views'";
@@ -53,7 +53,7 @@ static int step(int *done, struct store *db, struct err *e)
     if (version == 0)
         return sql_exec(db, schema_sql, e) || set_version(db, VERSION, e) ? -1
                                                                           : 0;
-    BUG_ON(version > VERSION || !steps[version - 1]);
+    BUG_ON(version < 0 || version > VERSION);
     /* The journal speaks of the older tables; "on" asks for a new one. */
     return sql_exec(db, steps[version - 1], e) ||
                    sql_exec(db,

@@ -272,11 +272,13 @@ static const struct {
     const char *name;
     int (*replay)(struct store *db, const json_t *op, struct err *e);
 } ops[] = {
-    {"study", do_study}, {"stage", do_stage}, {"plan", do_plan},
-    {"begin", do_begin}, {"end", do_end},     {"steps", do_steps},
-    {"eval", do_eval},   {"event", do_event}, {"retry", do_retry},
-    {"stop", do_stop},   {"fit", do_fit},     {"prediction", do_prediction},
-    {"rows", dump_load},
+    {"study", do_study},       {"stage", do_stage},
+    {"plan", do_plan},         {"begin", do_begin},
+    {"end", do_end},           {"steps", do_steps},
+    {"eval", do_eval},         {"event", do_event},
+    {"retry", do_retry},       {"stop", do_stop},
+    {"fit", do_fit},           {"prediction", do_prediction},
+    {"import", imported_load}, {"rows", dump_load},
 };
 
 /* --- lines --- */

@@ -24,10 +24,25 @@ static const struct {
     {SQLITE_READONLY, "the file or its directory cannot be written"},
 };
 
+/* The beginning of an SQL text, without line ends. */
+#define LINE 200
+static void one_line(char line[LINE], const char *text)
+{
+    size_t n = 0;
+
+    for (; *text && n + 1 < LINE; text++)
+        if ((unsigned char)*text > 0x20)
+            line[n++] = *text;
+        else if (n && line[n - 1] != ' ')
+            line[n++] = ' ';
+    line[n] = '\0';
+}
+
 int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
 {
     int code = h ? sqlite3_errcode(h) : SQLITE_NOMEM;
     const char *what = h ? sqlite3_errmsg(h) : "out of memory";
+    char line[LINE];
 
     for (size_t i = 0; i < ARRAY_LEN(hints); i++)
         if ((code & 0xff) == hints[i].code)
@@ -39,7 +54,8 @@ int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
     }
     if (!text)
         return err_set(e, ERR_DB, "%s: %s", path, what);
-    return err_set(e, ERR_DB, "%s: %s, in: %.200s", path, what, text);
+    one_line(line, text);
+    return err_set(e, ERR_DB, "%s: %s, in: %s", path, what, line);
 }
 
 int sql_fail(struct store *db, const char *text, struct err *e)

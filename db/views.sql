@@ -36,8 +36,9 @@ LEFT JOIN study_run x ON x.run = r.id
 LEFT JOIN stage g ON g.study = x.study AND g.idx = x.stage
 LEFT JOIN study s ON s.id = x.study;
 
--- One row for each finished run of each stage: what fits see.  used = 1 when it
--- may enter a fit; otherwise why says what is against it.
+-- One row for each finished run of each stage, and for each imported one: what
+-- fits see.  used = 1 when it may enter a fit; otherwise why says what is
+-- against it.
 DROP VIEW IF EXISTS points;
 CREATE VIEW points AS
 SELECT s.name AS study, g.name AS stage, r.id AS run,
@@ -55,7 +56,15 @@ FROM study_run x
 JOIN run r ON r.id = x.run
 JOIN stage g ON g.study = x.study AND g.idx = x.stage
 JOIN study s ON s.id = x.study
-WHERE r.state IN ('done', 'diverged', 'failed', 'stopped');
+WHERE r.state IN ('done', 'diverged', 'failed', 'stopped')
+UNION ALL
+SELECT s.name, g.name, i.run, i.budget, i.M, i.N1, i.N2, i.D, i.flops,
+       i.flops_exact, i.N2, i.lr, i.batch, i.d_model, i.n_layer, i.seed,
+       i.steps, i.loss, i.bpb, i.used, i.why, NULL, NULL, 0, i.ord,
+       i.study, i.stage
+FROM imported i
+JOIN stage g ON g.study = i.study AND g.idx = i.stage
+JOIN study s ON s.id = i.study;
 
 -- One row a training step; ask for one run, or few.
 DROP VIEW IF EXISTS curves;
