@@ -1,0 +1,46 @@
+/* fit_law: the laws of `loglog fit`, one table. */
+#ifndef LOGLOG_RUNNER_FIT_LAW_H
+#define LOGLOG_RUNNER_FIT_LAW_H
+
+#include "analysis/bootstrap.h"
+#include "analysis/fit_json.h"
+#include "analysis/points.h"
+#include "base/err.h"
+
+/* What was asked for; strings are NULL where nothing was. */
+struct fit_ask {
+    const char *form, *objective, *method, *size, *response, *resample;
+    const char *holdout, *indices, *x, *y;
+    double delta, over, level;
+    int64_t bootstrap; /* -1: the law's own default */
+    int64_t seed;
+    int threads;
+    enum boot_kind interval;
+    int rolling, select;
+    int from_db; /* the points come from a study */
+};
+
+struct fit_law {
+    const char *name, *help;
+    /* Fit and fill *out (initialised by it, the caller's to release). */
+    int (*fit)(struct fit_result *out, struct points *p,
+               const struct fit_ask *ask, struct err *e);
+    int stored; /* the database has a place for it */
+};
+
+/* NULL with *e and the nearest name when there is none. */
+const struct fit_law *fit_law_find(const char *name, struct err *e);
+#define FIT_LAWS 5
+extern const struct fit_law fit_laws[FIT_LAWS];
+
+/* fit_surface.c */
+int fit_law_surface(struct fit_result *out, struct points *p,
+                    const struct fit_ask *ask, struct err *e);
+
+/* A word of a fixed list, by its parser; *v keeps its value when text is NULL.
+ * names/n for the message. */
+int fit_word(int *v, const char *option, const char *text,
+             int (*parse)(const char *), const char *const *names, size_t n,
+             struct err *e);
+
+#endif
