@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define POLL_MS 20 /* between two looks after the others */
+#define MOST_A_LOOK                                                            \
+    0.1 /* seconds that count between two looks: a gang that                   \
+           was suspended as a whole does not hang */
 #define SPIN 2000
 
 static double now(void)
@@ -49,9 +52,8 @@ void gate_init(struct gate *g, struct gate_head *head, int fd, int member,
         .size = size,
         .spin = size <= sysconf(_SC_NPROCESSORS_ONLN) ? SPIN : 0,
         .peer_seconds = peer_seconds,
+        .looked = now(),
     };
-    for (int m = 0; m < size; m++)
-        g->seen[m] = now();
     atomic_store(&head->slot[member].joined, 1);
 }
 
@@ -85,19 +87,17 @@ static int failure(const struct gate *g, struct err *e)
     return -1;
 }
 
-static int check_peer(struct gate *g, int m, double t, struct err *why)
+static int check_peer(struct gate *g, int m, double passed, struct err *why)
 {
     struct gate_slot *p = &g->head->slot[m];
     uint64_t beat = atomic_load(&p->beat);
     int joined = (int)atomic_load(&p->joined);
 
-    if (beat != g->beat[m]) {
-        g->beat[m] = beat;
-        g->seen[m] = t;
-    }
+    g->still[m] = beat == g->beat[m] ? g->still[m] + passed : 0;
+    g->beat[m] = beat;
     if (joined && !gate_locked(g->fd, m))
         return err_set(why, ERR_FAILED, "member %d of the gang died", m);
-    if (t - g->seen[m] <= g->peer_seconds)
+    if (g->still[m] <= g->peer_seconds)
         return 0;
     if (!joined)
         return err_set(why, ERR_FAILED,
@@ -111,10 +111,13 @@ static int check_peer(struct gate *g, int m, double t, struct err *why)
 /* 0 if all others live, else -1 with *why filled. */
 static int check_peers(struct gate *g, struct err *why)
 {
-    double t = now();
+    double t = now(), passed = t - g->looked;
 
+    if (passed > MOST_A_LOOK)
+        passed = MOST_A_LOOK;
+    g->looked = t;
     for (int m = 0; m < g->size; m++)
-        if (m != g->member && check_peer(g, m, t, why))
+        if (m != g->member && check_peer(g, m, passed, why))
             return -1;
     return 0;
 }

@@ -46,8 +46,9 @@ struct gate {
     int member, size;
     int spin; /* 0 when members outnumber the processors */
     double peer_seconds;
-    uint64_t beat[COMM_MAX]; /* last seen ... */
-    double seen[COMM_MAX];   /* ... and when it changed */
+    double looked;           /* when this member last looked */
+    uint64_t beat[COMM_MAX]; /* last seen of each other one ... */
+    double still[COMM_MAX];  /* ... and for how long it did not change */
 };
 
 /* Take this member's lock; -1 when another process has it. */

@@ -226,6 +226,41 @@ static void a_slow_member_is_waited_for(void **state)
     assert_int_equal(g.exit[1], 0);
 }
 
+/* Everybody is stopped for longer than peer_seconds, as by a batch system;
+ * member 0 waits meanwhile. */
+static int one_works_a_little(struct comm *c, int *notes)
+{
+    if (comm_member(c) == 1)
+        for (int i = 0; i < 3; i++) {
+            notes[1] = 1;
+            usleep(100000);
+            comm_beat(c);
+        }
+    return comm_share(c, NULL, 0, NULL) ? 1 : 0;
+}
+
+static void a_suspended_gang_goes_on(void **state)
+{
+    struct members g;
+    char name[64];
+
+    (void)state;
+    notes_init(&g, 2);
+    name_of(name, "suspended");
+    for (int m = 0; m < 2; m++)
+        start_one(&g, m, name, 0.5, one_works_a_little);
+    while (!((volatile int *)g.notes)[1])
+        usleep(1000);
+    for (int m = 0; m < 2; m++)
+        kill(g.pid[m], SIGSTOP);
+    sleep(1);
+    for (int m = 0; m < 2; m++)
+        kill(g.pid[m], SIGCONT);
+    wait_all(&g);
+    assert_int_equal(g.exit[0], 0);
+    assert_int_equal(g.exit[1], 0);
+}
+
 static int one_gives_up(struct comm *c, int *notes)
 {
     struct err e;
@@ -366,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_killed_member_is_noticed_at_once),
         cmocka_unit_test(a_hung_member_is_given_up),
         cmocka_unit_test(a_slow_member_is_waited_for),
+        cmocka_unit_test(a_suspended_gang_goes_on),
         cmocka_unit_test(the_others_hear_why_a_member_gives_up),
         cmocka_unit_test(a_member_that_does_not_come_is_not_waited_for),
         cmocka_unit_test(want_of_memory_is_told_to_all),
