@@ -1,16 +1,16 @@
 /* fast: the table of one compiled target; included once by each of avx512.c,
  * avx2.c and portable.c, which say what it is called and when it may run. */
 #include "trainer/cpu/attention.h"
-#include "trainer/cpu/gemm.h"
+#include "trainer/cpu/linear.h"
 #include "trainer/cpu/rows.h"
 
 static size_t fast_scratch_bytes(const struct backend_shape *s)
 {
     struct attend w;
     size_t att = attend_carve(&w, &s->att, NULL);
-    size_t panel = (size_t)KB * NR * sizeof(float);
+    size_t dw = (size_t)dw_scratch(s->max_k) * sizeof(float);
 
-    return att > panel ? att : panel;
+    return att > dw ? att : dw;
 }
 
 #define FAST_TABLE(NAME, USABLE)                                               \

@@ -1,47 +1,64 @@
 /* gemm: the matrix products, from one micro-kernel.
  *
- * The micro-kernel `tile` computes c[mr, NR] = init + A[mr, k] B[k, NR] with
- * the whole of c in registers: per step of k it loads one row of B (two vecs)
- * and broadcasts mr elements of A.  With 12 rows of 2 vecs that is 24 fused
- * multiply-adds for 14 loads, so the loads hide behind the arithmetic, and 24
- * chains hide its latency.
+ * The micro-kernel `tile` computes c = init + A[rows, k] B[k, columns] for as
+ * many rows and vecs of columns as keep c in registers: 9 x 3 vecs or 14 x 2
+ * with 32 registers, 4 x 3 or 6 x 2 with 16.  Per step of k it loads one row
+ * of B and broadcasts one element of A a row: 27 fused multiply-adds for 12
+ * loads, so the loads hide behind the arithmetic, and there are enough
+ * independent chains to hide its latency.
  *
  * Order.  Each element of c is one chain over k, from init, k ascending,
  * whatever the tile's shape, the blocking or the target: c = fma(a, b, c).  So
  * blocking never changes a bit, and neither does the width of a vec.
  *
  * Packing.  A row of B must be contiguous and its rows near each other: a
- * "panel" is NR columns of B, [k][NR], zeros beyond the last column.
+ * "panel" is 3 vecs of columns of B (2 or 1 at the end: panel_vecs), laid out
+ * [k][width], zeros beyond the last column.  The panel that begins at column
+ * j begins at float j * k.
  *   forward  y = x W^T    B = W^T: packed when the weights change
  *   dX       dx = dy W    B = W:   packed when the weights change
- *   dW       dw += dy^T x B = x:   in place when its rows are NR wide, else
- *                                  copied, a panel of KB tokens at a time
- * A is read in place, by rows (element (i, k) at a[i lda + k]) or by columns
- * (at a[k lda + i]: dy^T in dW).
+ *   dW       dw += dy^T x B = x:   copied, KB tokens at a time
+ * A is read in place, by rows (element (i, k) at a[i lda + k]) or, in dW, by
+ * columns (at a[k lda + i]).
  *
- * Blocking.  A panel of KB steps (32 KB at NR = 32) stays in the first-level
- * cache while the rows of A stream past it from the second level, one tile of
- * rows after the other; then comes the next panel.  Products with a long k
- * are done KB steps at a time, c kept in memory in between. */
+ * Blocking.  A panel of KB steps (24 KB with vecs of 16) stays in the
+ * first-level cache while the rows of A stream past it from the second level,
+ * one tile after the other; then comes the next panel.  Products with a long
+ * k are done KB steps at a time, c kept in memory in between.  What does not
+ * fit in the second level (the weights and dW of a wide layer) is prefetched
+ * while the tile before is computed. */
 #ifndef LOGLOG_TRAINER_CPU_GEMM_H
 #define LOGLOG_TRAINER_CPU_GEMM_H
 
 #include "trainer/backend.h"
 #include "trainer/cpu/simd.h"
 
-#define NR (2 * VW) /* columns of a panel */
 #if VW == 16
-#define MR 12 /* most rows of a tile: MR * 2 + 3 registers */
+#define MR3 9  /* most rows of a tile of 3 vecs */
+#define MR2 14 /* ... of 2 or 1 */
 #else
-#define MR 6
+#define MR3 4
+#define MR2 6
 #endif
-#define KB 256 /* steps of k at a time */
+#define KB 128 /* steps of k at a time */
 #define MB 256 /* rows of A at a time */
+/* More than this many floats do not stay in a second-level cache between two
+ * visits. */
+#define FAR_FLOATS (1 << 16)
+/* A block of this many may be held in it on purpose. */
+#define KEEP_FLOATS (1 << 18)
+
+INLINE int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ----------------------------------------------------- the micro-kernel */
 
 /* Where the rows of A start, three to a pointer: an address is then pointer +
  * {0, 1, 2} * stride, which the hardware adds for free. */
 struct rows {
-    const float *p[(MR + 2) / 3];
+    const float *p[(MR2 + 2) / 3];
 };
 
 /* Keep the compiler from deriving one such pointer from another. */
@@ -51,7 +68,7 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
                  int64_t ldc, const float *init, int64_t ldi, const float *a,
                  int64_t lda, const float *b, int64_t ldb, int64_t k)
 {
-    vec acc[MR][2];
+    vec acc[MR2][3];
     struct rows r;
 
     UNROLL
@@ -66,7 +83,7 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
             OPAQUE(r.p[g]);
     }
     for (; k > 0; k--) {
-        vec bv[2];
+        vec bv[3];
 
         UNROLL
         for (int j = 0; j < nv; j++)
@@ -93,248 +110,225 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
         vstore(c + i * ldc + j * VW, acc[i][j]);
 }
 
-/* Rows of the next tile when `left` remain: MR, but two nearly equal tiles
- * rather than a full one and a sliver. */
-INLINE int tile_rows(int64_t left)
+/* c[m, columns] = init + A[m, k] B[k, columns].  c is loaded into the cache
+ * ahead of time when it is `far`, and so is `next`, what the product after
+ * this one will read, a part with each tile. */
+struct product {
+    float *c;
+    const float *init, *a, *b; /* init NULL: zeros */
+    int64_t ldc, ldi, lda, ldb, m, k;
+    int far;
+    const float *next; /* next_floats of them; NULL: nothing */
+    int64_t next_floats;
+};
+
+INLINE void prefetch_part(const float *p, int64_t floats)
 {
-    return (int)(left >= 2 * MR ? MR : left > MR ? (left + 1) / 2 : left);
+    for (int64_t i = 0; i < floats; i += 16)
+        __builtin_prefetch(p + i, 0, 2);
+}
+
+INLINE void prefetch_tile(const float *c, int64_t ld, int64_t rows,
+                          int64_t floats)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < floats; j += 16)
+            __builtin_prefetch(c + i * ld + j, 1, 3);
+}
+
+/* Rows of the next tile when `left` remain: the most, but two nearly equal
+ * tiles rather than a full one and a sliver. */
+INLINE int tile_rows(int64_t left, int most)
+{
+    return (int)(left >= 2 * most ? most : left > most ? (left + 1) / 2 : left);
 }
 
 #define TILE_CASE(n)                                                           \
     case n:                                                                    \
-        tile(n, nv, by_rows, c, ldc, init, ldi, a, lda, b, ldb, k);            \
+        tile(n, nv, by_rows, c, p->ldc, init, p->ldi, a, p->lda, p->b, p->ldb, \
+             p->k);                                                            \
         break;
 
 /* nv vecs of columns of B against m rows of A. */
-INLINE void panel(const int nv, const int by_rows, float *c, int64_t ldc,
-                  const float *init, int64_t ldi, const float *a, int64_t lda,
-                  const float *b, int64_t ldb, int64_t m, int64_t k)
+INLINE void panel(const int nv, const int by_rows, const struct product *p)
 {
-    while (m > 0) {
-        int mr = tile_rows(m);
+    const int most = nv == 3 ? MR3 : MR2;
+    const float *init = p->init, *a = p->a, *next = p->next;
+    int64_t part = next ? p->next_floats * most / p->m / 16 * 16 + 16 : 0;
+    float *c = p->c;
 
+    for (int64_t m = p->m; m > 0;) {
+        int mr = tile_rows(m, most);
+
+        prefetch_part(next, part);
+        next = part ? next + part : next;
+        if (p->far)
+            prefetch_tile(c + mr * p->ldc, p->ldc, least(m - mr, most),
+                          nv * VW);
         switch (mr) {
             TILE_CASE(1)
             TILE_CASE(2)
             TILE_CASE(3)
             TILE_CASE(4)
-            TILE_CASE(5)
-            TILE_CASE(6)
-#if MR == 12
+        default:
+            break;
+        }
+        if (most > 4)
+            switch (mr) {
+                TILE_CASE(5)
+                TILE_CASE(6)
+            default:
+                break;
+            }
+#if MR3 > 6
+        switch (mr) {
             TILE_CASE(7)
             TILE_CASE(8)
             TILE_CASE(9)
-            TILE_CASE(10)
-            TILE_CASE(11)
-            TILE_CASE(12)
-#endif
+        default:
+            break;
         }
-        c += mr * ldc;
+        if (most > 9)
+            switch (mr) {
+                TILE_CASE(10)
+                TILE_CASE(11)
+                TILE_CASE(12)
+                TILE_CASE(13)
+                TILE_CASE(14)
+            default:
+                break;
+            }
+#endif
+        c += mr * p->ldc;
         if (init)
-            init += mr * ldi;
-        a += by_rows ? mr * lda : mr;
+            init += mr * p->ldi;
+        a += by_rows ? mr * p->lda : mr;
         m -= mr;
     }
 }
 
-/* The four kernels, each compiled once. */
-static void panel_rows2(float *c, int64_t ldc, const float *init, int64_t ldi,
-                        const float *a, int64_t lda, const float *b,
-                        int64_t ldb, int64_t m, int64_t k)
-{
-    panel(2, 1, c, ldc, init, ldi, a, lda, b, ldb, m, k);
-}
+/* Each kernel, compiled once. */
+#define PANEL(NAME, NV, BY_ROWS)                                               \
+    static void NAME(const struct product *p)                                  \
+    {                                                                          \
+        panel(NV, BY_ROWS, p);                                                 \
+    }
+PANEL(rows1, 1, 1)
+PANEL(rows2, 2, 1)
+PANEL(rows3, 3, 1)
+PANEL(cols1, 1, 0)
+PANEL(cols2, 2, 0)
+PANEL(cols3, 3, 0)
 
-static void panel_rows1(float *c, int64_t ldc, const float *init, int64_t ldi,
-                        const float *a, int64_t lda, const float *b,
-                        int64_t ldb, int64_t m, int64_t k)
-{
-    panel(1, 1, c, ldc, init, ldi, a, lda, b, ldb, m, k);
-}
+/* By by_rows and the number of vecs. */
+static void (*const panels[2][4])(const struct product *) = {
+    {NULL, cols1, cols2, cols3}, {NULL, rows1, rows2, rows3}};
 
-static void panel_cols2(float *c, int64_t ldc, const float *init, int64_t ldi,
-                        const float *a, int64_t lda, const float *b,
-                        int64_t ldb, int64_t m, int64_t k)
+/* The product for n columns, n <= 3 VW; B has whole vecs of them.  Columns of
+ * c that do not fill vecs go through a small buffer. */
+static void columns(const int by_rows, const struct product *whole, int64_t n)
 {
-    panel(2, 0, c, ldc, init, ldi, a, lda, b, ldb, m, k);
-}
+    int nv = (int)((n + VW - 1) / VW);
+    float buf[MR3 * 3 * VW];
+    struct product p = *whole;
 
-static void panel_cols1(float *c, int64_t ldc, const float *init, int64_t ldi,
-                        const float *a, int64_t lda, const float *b,
-                        int64_t ldb, int64_t m, int64_t k)
-{
-    panel(1, 0, c, ldc, init, ldi, a, lda, b, ldb, m, k);
-}
-
-/* The last columns of c when they do not fill vecs: through a small buffer.
- * B is padded to NR columns. */
-static void panel_part(int by_rows, float *c, int64_t ldc, const float *init,
-                       int64_t ldi, const float *a, int64_t lda, const float *b,
-                       int64_t ldb, int64_t m, int64_t n, int64_t k)
-{
-    float buf[MR * NR];
-
-    for (int64_t i = 0, mr; i < m; i += mr) {
-        mr = m - i < MR ? m - i : MR;
-        for (int64_t j = 0; init && j < mr; j++)
-            memcpy(buf + j * NR, init + (i + j) * ldi, (size_t)n * sizeof *buf);
-        if (by_rows)
-            panel_rows2(buf, NR, init ? buf : NULL, NR, a + i * lda, lda, b,
-                        ldb, mr, k);
-        else
-            panel_cols2(buf, NR, init ? buf : NULL, NR, a + i, lda, b, ldb, mr,
-                        k);
-        for (int64_t j = 0; j < mr; j++)
-            memcpy(c + (i + j) * ldc, buf + j * NR, (size_t)n * sizeof *buf);
+    if (n % VW == 0) {
+        panels[by_rows][nv](whole);
+        return;
+    }
+    p.c = buf;
+    p.init = p.init ? buf : NULL;
+    p.ldc = p.ldi = nv * VW;
+    p.next = NULL;
+    p.far = 0;
+    for (int64_t i = 0; i < whole->m; i += MR3) {
+        p.m = least(whole->m - i, MR3);
+        p.a = whole->a + (by_rows ? i * p.lda : i);
+        for (int64_t j = 0; p.init && j < p.m; j++)
+            memcpy(buf + j * p.ldc, whole->init + (i + j) * whole->ldi,
+                   (size_t)n * sizeof *buf);
+        panels[by_rows][nv](&p);
+        for (int64_t j = 0; j < p.m; j++)
+            memcpy(whole->c + (i + j) * whole->ldc, buf + j * p.ldc,
+                   (size_t)n * sizeof *buf);
     }
 }
 
-/* n <= NR columns of c. */
-static void columns(int by_rows, float *c, int64_t ldc, const float *init,
-                    int64_t ldi, const float *a, int64_t lda, const float *b,
-                    int64_t ldb, int64_t m, int64_t n, int64_t k)
+/* -------------------------------------------------------------- panels */
+
+/* Floats of n columns when they fill whole vecs. */
+static int64_t padded(int64_t n)
 {
-    if (n == NR)
-        (by_rows ? panel_rows2 : panel_cols2)(c, ldc, init, ldi, a, lda, b, ldb,
-                                              m, k);
-    else if (n == VW)
-        (by_rows ? panel_rows1 : panel_cols1)(c, ldc, init, ldi, a, lda, b, ldb,
-                                              m, k);
-    else
-        panel_part(by_rows, c, ldc, init, ldi, a, lda, b, ldb, m, n, k);
+    return (n + VW - 1) / VW * VW;
 }
 
-static int64_t least(int64_t a, int64_t b)
+/* Width in floats of the panel that begins with n columns left: 3 vecs, but
+ * 2 and 2 rather than 3 and 1. */
+static int64_t panel_width(int64_t n)
 {
-    return a < b ? a : b;
+    int64_t vecs = padded(n) / VW;
+
+    return (vecs == 4 ? 2 : least(vecs, 3)) * VW;
 }
 
-/* c[m, n] = init + a[m, k] times the panels of a packed B[k, n]; init (NULL:
- * zeros) has the layout of c. */
-static void gemm_packed(float *c, const float *init, const float *a,
-                        const float *pack, int64_t m, int64_t n, int64_t k)
+/* dst[rows][width] = the first cols of each row of src, zeros beyond. */
+static void copy_panel(float *dst, int64_t width, const float *src, int64_t ld,
+                       int64_t rows, int64_t cols)
 {
-    for (int64_t i = 0; i < m; i += MB)
-        for (int64_t s = 0; s < k; s += KB)
-            for (int64_t j = 0; j < n; j += NR) {
-                const float *from = s ? c : init;
-
-                columns(1, c + i * n + j, n, from ? from + i * n + j : NULL, n,
-                        a + i * k + s, k, pack + j * k + s * NR, NR,
-                        least(m - i, MB), least(n - j, NR), least(k - s, KB));
-            }
+    for (int64_t i = 0; i < rows; i++, dst += width, src += ld)
+        for (int64_t j = 0; j < width; j += VW)
+            vstore(dst + j, j < cols ? vload_n(src + j, cols - j) : vset(0));
 }
 
-/* ---------------------------------------------------- the linear layers */
-
-static int64_t panels(int64_t n)
+/* dst[c][r] = src[r][c] for r < rows, zeros for the other r < lanes. */
+static void to_lanes(float *dst, int64_t ldd, int64_t lanes, const float *src,
+                     int64_t ld, int64_t rows, int64_t cols)
 {
-    return (n + NR - 1) / NR;
-}
-
-static size_t fast_pack_bytes(int64_t n, int64_t k)
-{
-    return (size_t)(panels(n) * k + panels(k) * n) * NR * sizeof(float);
-}
-
-/* W's own panels follow those of W^T. */
-static float *pack_w(const struct linear *l)
-{
-    return (float *)l->pack + panels(l->n) * l->k * NR;
-}
-
-/* rows x cols of src into dst[rows][NR], zeros beyond cols */
-static void copy_panel(float *dst, const float *src, int64_t ld, int64_t rows,
-                       int64_t cols)
-{
-    for (int64_t i = 0; i < rows; i++, dst += NR, src += ld) {
-        if (cols == NR) {
-            vstore(dst, vload(src));
-            vstore(dst + VW, vload(src + VW));
-            continue;
-        }
-        memset(dst, 0, NR * sizeof *dst);
-        memcpy(dst, src, (size_t)cols * sizeof *dst);
-    }
-}
-
-/* dst[c][r] = src[r][c], r < rows <= NR, zeros for the other r < NR. */
-static void to_lanes(float *dst, int64_t ldd, const float *src, int64_t ld,
-                     int64_t rows, int64_t cols)
-{
-    for (int64_t r = 0; r < NR; r += VW)
+    for (int64_t r = 0; r < lanes; r += VW)
         for (int64_t c = 0; c < cols; c += VW) {
-            int64_t n = least(cols - c, VW);
+            int64_t n = least(cols - c, VW), m = least(rows - r, VW);
+            const float *from = src + r * ld + c;
+            float *to = dst + c * ldd + r;
             vec x[VW];
 
-            for (int i = 0; i < VW; i++)
-                x[i] =
-                    r + i < rows ? vload_n(src + (r + i) * ld + c, n) : vset(0);
+            if (n == VW && m == VW) {
+                UNROLL
+                for (int i = 0; i < VW; i++)
+                    x[i] = vload(from + i * ld);
+            } else {
+                for (int i = 0; i < VW; i++)
+                    x[i] = i < m ? vload_n(from + i * ld, n) : vset(0);
+            }
             vtranspose(x);
             for (int i = 0; i < n; i++)
-                vstore(dst + (c + i) * ldd + r, x[i]);
+                vstore(to + i * ldd, x[i]);
         }
 }
 
-/* The way back: dst[r][c] = src[c][r], r < rows; src is [cols][NR].  When ld
- * is a whole number of vecs, columns up to it become zeros. */
-static void from_lanes(float *dst, int64_t ld, const float *src, int64_t rows,
-                       int64_t cols)
+/* The way back: dst[r][c] = src[c][r], r < rows. */
+static void from_lanes(float *dst, int64_t ldd, const float *src, int64_t ld,
+                       int64_t rows, int64_t cols)
 {
     for (int64_t r = 0; r < rows; r += VW)
         for (int64_t c = 0; c < cols; c += VW) {
             int64_t n = least(cols - c, VW), m = least(rows - r, VW);
+            const float *from = src + c * ld + r;
+            float *to = dst + r * ldd + c;
             vec x[VW];
 
+            UNROLL
             for (int i = 0; i < VW; i++)
-                x[i] = i < n ? vload(src + (c + i) * NR + r) : vset(0);
+                x[i] = i < n ? vload(from + i * ld) : vset(0);
             vtranspose(x);
-            for (int i = 0; i < m; i++)
-                vstore_n(dst + (r + i) * ld + c, x[i], n);
-        }
-}
-
-static void fast_pack(struct linear *l)
-{
-    for (int64_t j = 0; j < l->n; j += NR)
-        to_lanes((float *)l->pack + j * l->k, NR, l->w + j * l->k, l->k,
-                 least(l->n - j, NR), l->k);
-    for (int64_t j = 0; j < l->k; j += NR)
-        copy_panel(pack_w(l) + j * l->n, l->w + j, l->k, l->n,
-                   least(l->k - j, NR));
-}
-
-static void fast_linear(float *y, const float *x, const float *res,
-                        const struct linear *l, int64_t m, void *scratch)
-{
-    (void)scratch;
-    gemm_packed(y, res, x, l->pack, m, l->n, l->k);
-}
-
-static void fast_linear_dx(float *dx, const float *dy, const struct linear *l,
-                           int64_t m, void *scratch)
-{
-    (void)scratch;
-    gemm_packed(dx, NULL, dy, pack_w(l), m, l->k, l->n);
-}
-
-static void fast_linear_dw(float *dw, const float *dy, const float *x,
-                           const struct linear *l, int64_t m, void *scratch)
-{
-    for (int64_t t = 0; t < m; t += KB) {
-        int64_t steps = least(m - t, KB);
-
-        for (int64_t j = 0; j < l->k; j += NR) {
-            const float *b = x + t * l->k + j;
-
-            if (l->k != NR) {
-                copy_panel(scratch, b, l->k, steps, least(l->k - j, NR));
-                b = scratch;
+            if (n == VW && m == VW) {
+                UNROLL
+                for (int i = 0; i < VW; i++)
+                    vstore(to + i * ldd, x[i]);
+            } else {
+                for (int i = 0; i < m; i++)
+                    vstore_n(to + i * ldd, x[i], n);
             }
-            columns(0, dw + j, l->k, dw + j, l->k, dy + t * l->n, l->n, b, NR,
-                    l->n, least(l->k - j, NR), steps);
         }
-    }
 }
 
 #endif
