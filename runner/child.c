@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "runner/clock.h"
 #include "runner/proto.h"
+#include "runner/run_dir.h"
 #include "runner/signals.h"
 #include "runner/stand_in.h"
 #include "runner/tape.h"
@@ -159,7 +160,7 @@ static int run_train(struct train_result *result, struct work *w,
 static int serve(const struct msg_setup *setup, const struct msg_assign *job)
 {
     struct work w = {.job = job, .flushed = clock_now()};
-    char dir[PROTO_PATH + 32], tag[48];
+    char dir[RUN_DIR], tag[48];
     struct msg_end end;
     struct err e;
 
@@ -167,7 +168,7 @@ static int serve(const struct msg_setup *setup, const struct msg_assign *job)
     snprintf(tag, sizeof tag, "run %" PRId64 "/a%" PRId64, job->run,
              job->attempt);
     log_init((enum log_level)setup->log_level, -1, tag);
-    snprintf(dir, sizeof dir, "%s/%" PRId64, setup->checkpoints, job->run);
+    run_dir_path(dir, setup->checkpoints, job->run);
     w.steps.run = job->run;
     w.steps.attempt = job->attempt;
     end.rc = file_mkdirs(dir, &e);

@@ -154,6 +154,9 @@ const struct command cmd_run = {
         "SIGINT, SIGTERM, SIGUSR1, SIGUSR2 and --time-limit stop in order:\n"
         "every run writes a checkpoint and the exit status is 75.  A second\n"
         "SIGINT ends at once.  Under Slurm the end of the job is known by\n"
-        "itself.  Exit status 1: some runs failed, or a fit was refused.\n",
+        "itself.  Exit status 1: some runs failed, or a fit was refused.\n"
+        "\n"
+        "On several nodes the data and the checkpoints must be on a file\n"
+        "system that all of them see; the database needs only the first.\n",
     .main = cmd_main,
 };

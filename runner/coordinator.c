@@ -122,6 +122,16 @@ static void advance(struct coordinator *c)
     jobs_queue(&c->jobs, c->sched, &c->on, c->study.gang);
 }
 
+/* A rank does not answer (its machine hangs): it cannot be waited for.  What is
+ * recorded stays; the job ends at once, to be started again. */
+static void give_up(struct coordinator *c)
+{
+    log_error("a rank does not end what it was told to end: leaving it");
+    ledger_flush(&c->ledger, NULL);
+    store_close(c->db);
+    net_abort(c->net, EXIT_RESUMABLE);
+}
+
 static void check_limits(struct coordinator *c)
 {
     double now = clock_now();
@@ -130,6 +140,8 @@ static void check_limits(struct coordinator *c)
         coordinator_stop(c, "time limit", 0);
     if (c->stopping && c->n_active && now > c->stop_by)
         dispatch_kill(c, "killed: it did not stop in time");
+    if (dispatch_lost(c))
+        give_up(c);
 }
 
 static void loop(struct coordinator *c)

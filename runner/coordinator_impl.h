@@ -35,7 +35,7 @@ struct coordinator {
     struct attempt *active;
     int n_active;
     int stage_ready; /* study_run_advance has something to do */
-    int failed;      /* some run of the study is marked failed */
+    int sick;        /* runs in a row that failed by their own account */
 
     int stopping;
     char stop_why[64]; /* "SIGTERM", "time limit" */
@@ -62,6 +62,8 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
                      const union proto_any *m);
 /* End attempts that have hung. */
 void dispatch_watch(struct coordinator *c);
+/* Attempts that do not end although they were told to: their ranks are lost. */
+int dispatch_lost(const struct coordinator *c);
 /* End every attempt now. */
 void dispatch_kill(struct coordinator *c, const char *why);
 

@@ -4,65 +4,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/clock.h"
+#include "runner/run_dir.h"
 #include "runner/version.h"
 #include "sweep/flops.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static void run_dir(char path[PROTO_PATH + 32], const struct coordinator *c,
-                    int64_t run)
-{
-    snprintf(path, PROTO_PATH + 32, "%s/%" PRId64, c->setup.checkpoints, run);
-}
-
-/* The step that the newest checkpoint claims in its name; 0: none.  For the
- * record: what a run really goes on from is what its trainer finds good. */
-static int64_t newest_checkpoint(const struct coordinator *c, int64_t run)
-{
-    char path[PROTO_PATH + 32];
-    struct dirent *entry;
-    int64_t newest = 0;
-    DIR *dir;
-
-    run_dir(path, c, run);
-    dir = opendir(path);
-    if (!dir)
-        return 0;
-    while ((entry = readdir(dir))) {
-        int64_t step;
-        int used = 0;
-
-        if (sscanf(entry->d_name, "%*16[0-9a-f]-%12" SCNd64 ".ckpt%n", &step,
-                   &used) == 1 &&
-            used && !entry->d_name[used] && step > newest)
-            newest = step;
-    }
-    closedir(dir);
-    return newest;
-}
-
-/* The run is in the database: its checkpoints are of no more use. */
-static void remove_checkpoints(const struct coordinator *c, int64_t run)
-{
-    char path[PROTO_PATH + 32];
-    struct dirent *entry;
-    DIR *dir;
-
-    run_dir(path, c, run);
-    dir = opendir(path);
-    if (!dir)
-        return;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-    rmdir(path);
-}
+#define SICK_RUNS 2       /* beyond one a slot: see watch_health */
+#define LOST_SECONDS 60.0 /* that a killed attempt may take to end */
 
 /* --- start --- */
 
@@ -83,7 +35,7 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
 
     str_init(&ranks);
     rank_list(&ranks, c, &a->gang);
-    a->resumed = newest_checkpoint(c, a->gang.run);
+    a->resumed = run_dir_newest(c->setup.checkpoints, a->gang.run);
     rc = ledger_flush(&c->ledger, e);
     if (!rc)
         rc = db_attempt_begin(&a->gang.attempt, c->db,
@@ -201,6 +153,7 @@ static void fail_attempt(struct coordinator *c, struct attempt *a,
     if (a->failing)
         return;
     a->failing = 1;
+    a->failed = clock_now();
     snprintf(a->why, sizeof a->why, "%s", why);
     kill_members(c, a);
 }
@@ -244,6 +197,28 @@ static int record_end(struct coordinator *c, const struct attempt *a,
     return store_commit(c->db, e);
 }
 
+/* Many different runs in a row that say they cannot go on have one reason,
+ * which is not theirs: the data are gone, the disk is full.  To try the whole
+ * study on it would mark it all as failed. */
+static void watch_health(struct coordinator *c, const struct attempt *a)
+{
+    struct err e;
+
+    if (!a->failing) {
+        c->sick = 0;
+        return;
+    }
+    if (!a->orderly || a->job->run.failures)
+        return;
+    if (++c->sick < c->on.n_slots + SICK_RUNS)
+        return;
+    err_set(&e, ERR_ENV,
+            "%d runs in a row failed: %s; stopping: mend it and give the same "
+            "command again",
+            c->sick, a->why);
+    coordinator_break(c, &e);
+}
+
 /* The last member is through. */
 static void finish(struct coordinator *c, struct attempt *a)
 {
@@ -263,16 +238,16 @@ static void finish(struct coordinator *c, struct attempt *a)
         free(a);
         return;
     }
+    watch_health(c, a);
     job->run.state = o.state;
     job->run.failures += a->failing && !o.preempted;
     if (o.state == RUN_PENDING) {
-        jobs_requeue(job, c->sched);
+        jobs_requeue(job, c->sched, a->orderly ? -1 : 0);
     } else {
         job->now = JOB_FINAL;
-        c->failed |= o.state == RUN_FAILED;
         c->stage_ready |= study_run_final(c->run, job->run.id, o.state);
         if (o.state != RUN_FAILED)
-            remove_checkpoints(c, job->run.id);
+            run_dir_remove(c->setup.checkpoints, job->run.id);
         if (o.state == RUN_DONE && !a->resumed) {
             c->real += (clock_now() - a->began) * a->gang.size;
             c->predicted += job->run.plan.seconds;
@@ -307,6 +282,7 @@ static void on_end(struct coordinator *c, struct attempt *a, int slot,
                    const struct msg_end *m)
 {
     if (m->rc) {
+        a->orderly |= !a->failing;
         fail_attempt(c, a, m->text);
     } else if (m->member == 0) {
         a->result = m->result;
@@ -388,6 +364,15 @@ void dispatch_watch(struct coordinator *c)
                  now - a->pulse.seen, pulse_median(&a->pulse));
         fail_attempt(c, a, why);
     }
+}
+
+int dispatch_lost(const struct coordinator *c)
+{
+    int n = 0;
+
+    for (const struct attempt *a = c->active; a; a = a->next)
+        n += a->failing && clock_now() - a->failed > LOST_SECONDS;
+    return n;
 }
 
 void dispatch_kill(struct coordinator *c, const char *why)

@@ -66,10 +66,11 @@ struct job *jobs_add(struct jobs *j, const struct db_run *run)
     return job;
 }
 
-void jobs_requeue(struct job *job, struct scheduler *s)
+void jobs_requeue(struct job *job, struct scheduler *s, int priority)
 {
     job->now = JOB_QUEUED;
-    sched_add(s, &(struct sched_job){job->number, job->seconds, job->gang, 0});
+    sched_add(
+        s, &(struct sched_job){job->number, job->seconds, job->gang, priority});
 }
 
 void jobs_queue(struct jobs *j, struct scheduler *s,

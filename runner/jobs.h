@@ -37,7 +37,7 @@ struct job *jobs_add(struct jobs *j, const struct db_run *run);
  * by the packer. */
 void jobs_queue(struct jobs *j, struct scheduler *s,
                 const struct width_slots *on, int gang);
-/* Queue one that was active, as wide as it was. */
-void jobs_requeue(struct job *job, struct scheduler *s);
+/* Queue one that was active, as wide as it was; priority as in sched_job. */
+void jobs_requeue(struct job *job, struct scheduler *s, int priority);
 
 #endif

@@ -24,7 +24,9 @@ static double seconds_left(const struct coordinator *c,
                            const struct study_tally *t)
 {
     double left = t->seconds - t->seconds_final;
-    double scale = c->predicted > 0 ? c->real / c->predicted : 1;
+    double scale = c->predicted > 0     ? c->real / c->predicted
+                   : c->o->stand_in > 0 ? 1 / c->o->stand_in
+                                        : 1;
 
     for (const struct attempt *a = c->active; a; a = a->next)
         left -= a->job->run.plan.seconds * part_done(a);

@@ -106,7 +106,7 @@ static void queueing_again_leaves_active_runs_alone(void **state)
     assert_int_equal(sched_queued(s), 1);
     assert_int_equal(sched_next(s, 0, &out), 1);
     assert_int_equal(j.job[out.job.id]->run.id, 2);
-    jobs_requeue(j.job[0], s);
+    jobs_requeue(j.job[0], s, 0);
     assert_int_equal(sched_next(s, 0, &out), 1);
     assert_int_equal(j.job[out.job.id]->run.id, 1);
     jobs_release(&j);
