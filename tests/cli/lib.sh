@@ -8,6 +8,10 @@ export LC_ALL=C.UTF-8
 unset LOGLOG_FAULT LOGLOG_LOG
 LOGLOG=${LOGLOG:?the program}
 LOGLOG_SOURCE=${LOGLOG_SOURCE:?the source tree}
+[ -x "$LOGLOG" ] || {
+    printf '%s: no such program\n' "$LOGLOG"
+    exit 1
+}
 export LOGLOG_SCRIPTS=$LOGLOG_SOURCE/scripts
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
@@ -52,8 +56,8 @@ run() {
     command_line=$*
 }
 show() {
-    sed 's/^/    out: /' out | head -20
-    sed 's/^/    err: /' err | head -20
+    sed 's/^/    out: /' out | head -8
+    sed 's/^/    err: /' err | head -8
 }
 
 # exits CODE COMMAND...
@@ -107,4 +111,41 @@ read_only() {
     mount --bind "$1" "$1" 2>/dev/null || return 1
     mounts+=("$dir/$1")
     mount -o remount,bind,ro "$dir/$1" 2>/dev/null
+}
+
+# ---- things to work on
+
+# 24 documents of words in text/.
+make_text() {
+    mkdir -p text
+    local i
+    for i in $(seq 1 24); do
+        seq -s ' ' "$i" $((i * 40)) >"text/doc$i"
+    done
+}
+# Packed in packed/, and tiny.yaml, a study of eight runs of a moment each.
+make_study() {
+    make_text
+    "$LOGLOG" data pack --out packed --valid-share 0.2 text >/dev/null ||
+        not_ok "data pack"
+    cat >tiny.yaml <<'YAML'
+study: tiny
+data: {train: packed/train, valid: packed/valid, seq_len: 16}
+model: {family: deepseek-llm, vocab: 256, head_dim: 8, aspect: 16}
+train: {seeds: [1], eval_tokens: 512}
+stages:
+  - hyper:
+      flops: [2e7, 4e7]
+      lr: {from: 4e-3, to: 8e-3, ratio: 2}
+      batch: {from: 64, to: 128, ratio: 2}
+YAML
+}
+# ... and tiny.db, in which it has run.
+make_database() {
+    make_study
+    # exit 1: so small a study identifies no law
+    "$LOGLOG" run tiny.yaml --db tiny.db >log 2>&1
+    [ "$("$LOGLOG" query tiny.db --csv \
+        "SELECT count(*) FROM runs WHERE state = 'done'" | tail -n 1)" = 8 ] ||
+        not_ok "the study has run: $(tail -n 3 log)"
 }
