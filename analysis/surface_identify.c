@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define LEVEL 0.95      /* of the interval that decides */
-#define WIDEST 6.0      /* an exponent known to no better than this factor */
+#define WIDEST 1.5      /* an exponent known to no better than this ... */
+#define WORST 6.0       /* ... and this factor says nothing */
 #define ON_A_RAY 0.98   /* correlation of ln size and ln tokens */
 #define LEAST_SIZES 3   /* distinct values of either variable */
 #define LEAST_RANGE 2.0 /* largest over smallest */
@@ -178,7 +179,8 @@ static void check_exponent(struct surface_fit *f, const double *q, int i,
     int edge = role != ROLE_POWER && (q[i] <= PROFILE_LO || q[i] >= PROFILE_HI);
     if (!edge) {
         profile_run(&pr, p, q, value, i, LEVEL);
-        if (!pr.open && (role == ROLE_POWER || pr.hi <= WIDEST * pr.lo))
+        if (!pr.open && (role == ROLE_POWER || pr.hi <= WORST * pr.lo ||
+                         pr.hi - pr.lo <= WIDEST))
             return;
     }
     if (f->collinear > ON_A_RAY)

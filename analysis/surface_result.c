@@ -119,6 +119,23 @@ static void add_diagnostics(struct fit_result *r, const struct surface_fit *f,
     }
 }
 
+/* Exponents that are identified, but hardly. */
+static void add_weak(struct fit_result *r, const struct surface_fit *f)
+{
+    struct str s;
+
+    str_init(&s);
+    for (int i = 0; i < surface_n_params(f->s.form); i++)
+        if (surface_is_exponent(f->s.form, i) && f->profile_lo[i] > 0 &&
+            f->profile_hi[i] > 2.5 * f->profile_lo[i])
+            str_addf(&s, "%s%s is known only to %.3g .. %.3g",
+                     s.len ? "; " : "", surface_param_name(f->s.form, i),
+                     f->profile_lo[i], f->profile_hi[i]);
+    if (s.len)
+        fit_result_text(r, "weak", s.text);
+    str_release(&s);
+}
+
 /* The profile of every parameter that has one, whatever the intervals are. */
 static void add_profiles(struct fit_result *r, const struct surface_fit *f)
 {
@@ -158,6 +175,7 @@ void surface_result(struct fit_result *r, const struct surface_fit *f,
     add_params(r, f, boot, kind, level);
     add_diagnostics(r, f, d, factor);
     add_profiles(r, f);
+    add_weak(r, f);
     if (boot) {
         fit_result_json(r, "bootstrap_groups",
                         json_integer((json_int_t)boot->n_groups));
