@@ -36,4 +36,23 @@ if read_only locked; then
 else
     printf 'not tried: a read-only directory (needs mount)\n'
 fi
+
+# a study: what it says, and that the same command goes on when there is room
+rm -rf text packed
+make_study
+if small_disk little 200k; then
+    exits 4 "$LOGLOG" run tiny.yaml --db little/tiny.db
+    grep -q 'little/tiny.db: the disk is full' err || not_ok "says: $(cat err)"
+    mount -o remount,size=20m little
+    run "$LOGLOG" run tiny.yaml --db little/tiny.db
+    [ "$rc" -le 1 ] || not_ok "goes on with room: exit $rc"
+    exits 0 "$LOGLOG" query little/tiny.db --csv \
+        "SELECT count(*) FROM runs WHERE state = 'done'"
+    says '^8$'
+fi
+mkdir shut
+if read_only shut; then
+    refuses 3 'shut/.*: (Read-only file system|Permission denied)' \
+        "$LOGLOG" run tiny.yaml --db shut/tiny.db
+fi
 conclude
