@@ -92,23 +92,41 @@ SELECT run, attempt, state, reason, gang, resumed_step, steps, tokens, loss,
        host, pid, ranks, device, build, commit_id, argv
 FROM attempt;
 
--- The best run of each stage and budget.  gap: how far behind the runner-up is,
--- relative; below the noise between seeds it means nothing.
+-- The best run of each stage and budget, of the points that are used.  gap: how
+-- far behind the runner-up is, relative; below the noise between seeds it means
+-- nothing.  Only what decides is sorted; the rest is looked up for the winners.
 DROP VIEW IF EXISTS optima;
 CREATE VIEW optima AS
-SELECT study, stage, budget, run, M, N1, N2, D, flops, lr, batch, d_model,
-       n_layer, seed, steps, loss, bpb,
-       next_bpb / bpb - 1 AS gap, candidates, study_id, stage_id
+SELECT s.name AS study, g.name AS stage, b.budget, b.run,
+       coalesce(r.M, i.M) AS M, coalesce(r.N1, i.N1) AS N1,
+       coalesce(r.N2, i.N2) AS N2, coalesce(r.D, i.D) AS D,
+       coalesce(r.flops, i.flops) AS flops, coalesce(r.lr, i.lr) AS lr,
+       coalesce(r.batch_tokens, i.batch) AS batch,
+       coalesce(r.d_model, i.d_model) AS d_model,
+       coalesce(r.n_layer, i.n_layer) AS n_layer,
+       coalesce(r.seed, i.seed) AS seed, coalesce(r.steps, i.steps) AS steps,
+       coalesce(r.loss, i.loss) AS loss, b.bpb,
+       b.next_bpb / b.bpb - 1 AS gap, b.candidates,
+       b.study AS study_id, b.stage AS stage_id
 FROM (
-  SELECT p.*,
-         row_number() OVER best AS place,
-         lead(bpb) OVER best AS next_bpb,
-         count(*) OVER (PARTITION BY study_id, stage_id, budget) AS candidates
-  FROM points p
-  WHERE used AND bpb IS NOT NULL
-  WINDOW best AS (PARTITION BY study_id, stage_id, budget ORDER BY bpb, ord)
-)
-WHERE place = 1;
+  SELECT *, row_number() OVER best AS place, lead(bpb) OVER best AS next_bpb,
+         count(*) OVER (PARTITION BY study, stage, budget) AS candidates
+  FROM (
+    SELECT x.study, x.stage, x.budget, x.run, x.ord, r.bpb
+    FROM study_run x JOIN run r ON r.id = x.run
+    WHERE r.state = 'done' AND r.loss IS NOT NULL AND r.bpb IS NOT NULL
+    UNION ALL
+    SELECT study, stage, budget, run, ord, bpb FROM imported
+    WHERE used AND bpb IS NOT NULL
+  )
+  WINDOW best AS (PARTITION BY study, stage, budget ORDER BY bpb, ord)
+) b
+JOIN stage g ON g.study = b.study AND g.idx = b.stage
+JOIN study s ON s.id = b.study
+LEFT JOIN run r ON r.id = b.run
+LEFT JOIN imported i ON i.study = b.study AND i.stage = b.stage
+  AND i.ord = b.ord AND i.run = b.run
+WHERE b.place = 1;
 
 -- One row a fit.
 DROP VIEW IF EXISTS fits;
