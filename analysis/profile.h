@@ -28,7 +28,8 @@ struct profile {
 };
 
 /* Profile parameter `param` about the optimum q of value f.  The values are
- * natural for exponents and k, and E, A, B, R themselves (not logarithms). */
+ * natural for exponents, k, E and R (not their logarithms); A and B stand for
+ * the size of their terms in the middle of the data. */
 void profile_run(struct profile *out, const struct problem *p, const double *q,
                  double f, int param, double level);
 

@@ -9,6 +9,7 @@
 #include "analysis/surface_identify.h"
 #include "analysis/varpro.h"
 #include "base/mem.h"
+#include "base/rng.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -118,6 +119,35 @@ static double polish(double *q, double (*from)[SURFACE_MAX], int n,
     return best;
 }
 
+/* Huber's objective with a delta far below the residuals has many shallow
+ * minima about the deep one, at points where other residuals vanish: try
+ * some neighbours. */
+static double shake(double *q, double best, const struct problem *p)
+{
+    struct rng r = {1, RNG_FIT, 0};
+    double from[SURFACE_MAX], size = 0.2;
+
+    for (int k = 0; k < 24; k++) {
+        for (int i = 0; i < p->info->n; i++) {
+            double step = size * rng_next_normal(&r);
+            from[i] = q[i] + (p->info->role[i] == ROLE_E ||
+                                      p->info->role[i] == ROLE_A ||
+                                      p->info->role[i] == ROLE_B ||
+                                      p->info->role[i] == ROLE_R
+                                  ? step
+                                  : step * q[i]);
+        }
+        double f = problem_solve(from, NULL, p, NULL);
+        if (f < best * (1 - 1e-9)) {
+            best = f;
+            memcpy(q, from, sizeof(from));
+        } else if (k % 6 == 5) {
+            size *= 0.4;
+        }
+    }
+    return best;
+}
+
 static int search(struct surface_fit *f, double *q, double *value,
                   const struct problem *p, struct err *e)
 {
@@ -137,6 +167,10 @@ static int search(struct surface_fit *f, double *q, double *value,
         f->starts = (size_t)n;
         *value = polish(q, from, n, p, &f->reached);
     }
+    int huber = f->options.objective == OBJECTIVE_HUBER ||
+                f->options.objective == OBJECTIVE_HUBER_RAW;
+    if (huber && p->info->map[1] >= 0 && f->reached < f->starts)
+        *value = shake(q, *value, p);
     if (!isfinite(*value))
         return err_set(e, ERR_FAILED,
                        "no surface of the form '%s' fits these points",
