@@ -114,6 +114,11 @@ int lock_take(const char *path, struct err *e)
         return err_set(e, ERR_DB, "%s: another process writes it (%s)", path,
                        owner[0] ? owner : "it has not said who");
     }
+    if (fd < 0 && (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP))
+        return err_set(e, ERR_DB,
+                       "%s: this file system keeps no locks (Lustre: mount it "
+                       "with -o flock); put the database on another one",
+                       path);
     if (fd < 0) {
         if (e)
             e->cls = ERR_DB;

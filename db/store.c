@@ -8,17 +8,16 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/header.h"
 #include "db/journal.h"
 #include "db/lock.h"
 #include "db/migrate.h"
 #include "db/sql.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,50 +29,7 @@ static const char sql_session_end[] =
 
 /* --- what is this file? --- */
 
-static uint32_t big_endian(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
-           p[3];
-}
-
-/* Refuse, by its first bytes, what cannot be ours.  A file that is not there
- * or empty passes, and so does one with a rollback journal beside it: its
- * bytes are half written and mean nothing yet. */
-static int check_header(const char *path, enum store_mode mode, struct err *e)
-{
-    static const char magic[16] = "SQLite format 3";
-    char beside[PATH_MAX];
-    uint8_t head[100];
-    struct stat st;
-    ssize_t n;
-    int fd;
-
-    if (stat(path, &st)) {
-        if (errno == ENOENT && mode == STORE_WRITE)
-            return 0;
-        return err_set(e, ERR_DB, "%s: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_DB, "%s: not a database file", path);
-    snprintf(beside, sizeof beside, "%s-journal", path);
-    if (access(beside, F_OK) == 0)
-        return 0;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, ERR_DB, "%s: %s", path, strerror(errno));
-    n = read(fd, head, sizeof head);
-    close(fd);
-    if (n == 0 && mode == STORE_WRITE)
-        return 0;
-    if (n < (ssize_t)sizeof head || memcmp(head, magic, sizeof magic))
-        return err_set(e, ERR_DB, "%s: not a loglog database", path);
-    if (big_endian(head + 68) != 0 && big_endian(head + 68) != STORE_APP_ID)
-        return err_set(e, ERR_DB, "%s: an SQLite database of another program",
-                       path);
-    return 0;
-}
-
-/* The same by SQL, and the version.  *version 0: nothing in it yet. */
+/* As header_check, by SQL, and the version.  *version 0: nothing in it yet. */
 static int check_version(int64_t *version, struct store *db, struct err *e)
 {
     int64_t id, tables;
@@ -279,7 +235,7 @@ int store_open(struct store **db, const char *path, enum store_mode mode,
 
     if (strlen(path) >= sizeof s->path - 16)
         return err_set(e, ERR_DB, "%s: path too long", path);
-    if (check_header(path, mode, e))
+    if (header_check(path, mode, e))
         return -1;
     s = xcalloc(1, sizeof *s);
     snprintf(s->path, sizeof s->path, "%s", path);
