@@ -177,6 +177,11 @@ static const struct shard_piece *find(const struct shard_set *set, int64_t i,
     return &set->piece[lo];
 }
 
+const struct shard_piece *shard_piece_at(const struct shard_set *set, int64_t i)
+{
+    return find(set, i, 0);
+}
+
 static void check_range(const struct shard_set *set, int64_t from, int64_t n)
 {
     BUG_ON(from < 0 || n < 0 || from > set->manifest.info.tokens ||

@@ -59,6 +59,13 @@ const char *shard_path(const struct shard_set *set);
  * file and offset.  About 1 s a gigabyte (5 s with sha). */
 int shard_verify(const struct shard_set *set, int sha, struct err *e);
 
+/* What a study checks before it spends compute: shard_verify of every set, and
+ * that no validation set is the training set or (where documents are known)
+ * has more than 1 % of its documents in it. */
+int shard_check_data(const struct shard_set *train,
+                     struct shard_set *const *valid, int n_valid,
+                     struct err *e);
+
 /* Copy tokens [from, from + n) into out.  BUG if out of range, or if a token
  * is outside the vocabulary (the file changed after shard_verify). */
 void shard_read(int32_t *out, const struct shard_set *set, int64_t from,

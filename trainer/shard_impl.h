@@ -79,6 +79,10 @@ void shard_piece_release(struct shard_piece *p);
  * "GLOB:FORMAT,vocab=N,bytes=N".  Fills path, piece, manifest. */
 int shard_open_foreign(struct shard_set *set, const char *path, struct err *e);
 
+/* The piece that holds token i of the set. */
+const struct shard_piece *shard_piece_at(const struct shard_set *set,
+                                         int64_t i);
+
 /* The largest token of tokens [0, n) of this width, and where it is. */
 uint32_t shard_largest(const uint8_t *tokens, int width, int64_t n,
                        int64_t *at);

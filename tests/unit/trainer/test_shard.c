@@ -364,6 +364,70 @@ static void a_directory_too_high_gets_a_hint(void **state)
     assert_non_null(strstr(e.text, "No such file"));
 }
 
+/* Pack `n` documents "<from> ...", "<from + 1> ...", as DIR/NAME/train. */
+static void pack_numbers(struct fixture *f, const char *name, int from, int n)
+{
+    struct pack_input in = {NULL, PACK_TRAIN};
+    struct pack_options o;
+    struct pack_report r;
+    char *file = path_in(f->dir, "numbers"), *out = path_in(f->dir, name);
+    struct str text;
+    struct err e;
+
+    str_init(&text);
+    for (int d = from; d < from + n; d++) {
+        str_addf(&text, "%d is a number", d);
+        str_add_n(&text, "", 1);
+    }
+    assert_int_equal(file_write(file, text.text, text.len, &e), 0);
+    str_release(&text);
+    pack_defaults(&o);
+    in.path = file;
+    o.input = &in;
+    o.n_input = 1;
+    o.split = PACK_WHOLE;
+    o.shard_bytes = 300;
+    o.out = out;
+    if (pack(&r, &o, &e))
+        fail_msg("%s", e.text);
+    free(file);
+    free(out);
+}
+
+static void validation_text_in_the_training_set_is_refused(void **state)
+{
+    /* clang-format off */
+    static const struct { int from, n; const char *says; } cases[] = {
+        {1000, 200, NULL},       /* apart */
+        {799, 300, NULL},        /* 1 of 300: 799 alone */
+        {795, 300, "5 of its 300 documents are in the training set"},
+        {100, 50, "50 of its 50 documents are in the training set"},
+        {0, 800, "the validation set is the training set"},
+    };
+    /* clang-format on */
+    struct fixture *f = *state;
+    struct shard_set *train, *valid;
+    char path[128];
+    struct err e;
+
+    pack_numbers(f, "t", 0, 800);
+    snprintf(path, sizeof path, "%s/t/train", f->dir);
+    train = open_ok(path);
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        run("rm -rf %s/v", f->dir);
+        pack_numbers(f, "v", cases[k].from, cases[k].n);
+        snprintf(path, sizeof path, "%s/v/train", f->dir);
+        valid = open_ok(path);
+        e.text[0] = '\0';
+        assert_int_equal(shard_check_data(train, &valid, 1, &e),
+                         cases[k].says ? -1 : 0);
+        if (cases[k].says && !strstr(e.text, cases[k].says))
+            fail_msg("%s", e.text);
+        shard_close(valid);
+    }
+    shard_close(train);
+}
+
 static void headers_read_back(void **state)
 {
     const struct shard_header h = {.width = 2,
@@ -424,6 +488,7 @@ int main(void)
         WITH_SET(false_manifests_are_refused),
         WITH_SET(wrong_number_of_distinct_tokens_is_found),
         WITH_SET(a_directory_too_high_gets_a_hint),
+        WITH_SET(validation_text_in_the_training_set_is_refused),
         cmocka_unit_test(headers_read_back),
         cmocka_unit_test(impossible_headers_are_refused),
     };

@@ -1,0 +1,103 @@
+/* shard_check: may these sets train and validate together?  See shard.h. */
+#include "base/hash.h"
+#include "base/mem.h"
+#include "trainer/shard_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Documents of a validation set that may occur in the training set: what
+ * chance and boilerplate make (one-line documents); more is a mistake. */
+#define SHARED_MAX 0.01
+
+static int64_t document(const uint8_t **text, const struct shard_set *set,
+                        int64_t k)
+{
+    const struct shard_piece *p;
+    int64_t from, n;
+
+    shard_document(&from, &n, set, k);
+    p = shard_piece_at(set, from);
+    *text = p->tokens + (from - p->first) * p->width;
+    return n * p->width;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Hashes of all documents of a set, sorted; the caller's to free. */
+static uint64_t *hashes(const struct shard_set *set)
+{
+    int64_t n = shard_info(set)->documents;
+    uint64_t *h = xcalloc((size_t)n + 1, sizeof *h);
+
+    for (int64_t k = 0; k < n; k++) {
+        const uint8_t *text;
+        int64_t len = document(&text, set, k);
+        h[k] = hash_xxh3(text, (size_t)len);
+    }
+    qsort(h, (size_t)n, sizeof *h, by_value);
+    return h;
+}
+
+/* Mark the documents of the validation set, by their hashes, that occur in
+ * the training set; returns how many. */
+static int64_t count_shared(const struct shard_set *train, const uint64_t *h,
+                            int64_t n)
+{
+    uint8_t *found = xcalloc((size_t)n + 1, 1);
+    int64_t shared = 0;
+
+    for (int64_t k = 0; k < shard_info(train)->documents; k++) {
+        const uint8_t *text;
+        int64_t len = document(&text, train, k);
+        uint64_t key = hash_xxh3(text, (size_t)len);
+        const uint64_t *at = bsearch(&key, h, (size_t)n, sizeof key, by_value);
+        if (at)
+            found[at - h] = 1;
+    }
+    for (int64_t k = 0; k < n; k++)
+        shared += found[k];
+    free(found);
+    return shared;
+}
+
+static int check_apart(const struct shard_set *train,
+                       const struct shard_set *valid, struct err *e)
+{
+    int64_t n = shard_info(valid)->documents, shared;
+    uint64_t *h;
+
+    if (!strcmp(shard_info(train)->sha256, shard_info(valid)->sha256))
+        return err_set(e, ERR_USAGE,
+                       "%s: the validation set is the training set %s",
+                       shard_path(valid), shard_path(train));
+    if (!shard_indexed(train) || !shard_indexed(valid))
+        return 0;
+    h = hashes(valid);
+    shared = count_shared(train, h, n);
+    free(h);
+    if ((double)shared > SHARED_MAX * (double)n)
+        return err_set(e, ERR_USAGE,
+                       "%s: %" PRId64 " of its %" PRId64
+                       " documents are in the training set %s; a loss on them "
+                       "would say nothing",
+                       shard_path(valid), shared, n, shard_path(train));
+    return 0;
+}
+
+int shard_check_data(const struct shard_set *train,
+                     struct shard_set *const *valid, int n_valid, struct err *e)
+{
+    if (shard_verify(train, 0, e))
+        return -1;
+    for (int i = 0; i < n_valid; i++)
+        if (shard_verify(valid[i], 0, e) || check_apart(train, valid[i], e))
+            return -1;
+    return 0;
+}
