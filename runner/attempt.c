@@ -28,7 +28,7 @@ static void from_result(struct db_outcome *o, const struct train_result *r)
     o->train_seconds = r->train_seconds;
     o->eval_seconds = r->eval_seconds;
     o->checkpoint_seconds = r->checkpoint_seconds;
-    if (r->end == TRAIN_DIVERGED || r->end == TRAIN_NO_MEMORY)
+    if (r->end == TRAIN_DIVERGED)
         o->reason = r->text;
 }
 
@@ -40,7 +40,7 @@ void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most)
     o->loss = o->bpb = NAN;
     if (!a->failing) {
         from_result(o, &a->result);
-        if (a->result.end == TRAIN_STOPPED && a->why[0])
+        if (!o->reason && a->why[0])
             o->reason = a->why;
         return;
     }

@@ -12,13 +12,13 @@ struct attempt {
     struct gang gang;
     struct pulse pulse;
     double began;
-    int64_t resumed; /* step it went on from */
-    int failing;     /* a member failed: the rest is being ended */
-    int orderly;     /* it said so itself, as against dying */
-    double failed;   /* when */
-    int preempting;  /* it is to stop at a checkpoint */
-    char why[PROTO_TEXT];
-    int ended; /* member 0 has reported `result` */
+    int64_t resumed;      /* step it went on from */
+    int failing;          /* a member failed: the rest is being ended */
+    int orderly;          /* it said so itself, as against dying */
+    double failed;        /* when */
+    int preempting;       /* it is to stop at a checkpoint */
+    char why[PROTO_TEXT]; /* it fails, stopped, or did not fit */
+    int ended;            /* member 0 has reported `result` */
     struct train_result result;
 };
 

@@ -1,5 +1,6 @@
-/* coordinator_impl: the inside of the coordinator, shared by coordinator.c
- * (the loop), dispatch.c (attempts) and progress.c (what people see). */
+/* coordinator_impl: the inside of the coordinator, shared by opening.c,
+ * coordinator.c (the loop), dispatch.c (attempts) and progress.c (what people
+ * see). */
 #ifndef LOGLOG_RUNNER_COORDINATOR_IMPL_H
 #define LOGLOG_RUNNER_COORDINATOR_IMPL_H
 
@@ -11,6 +12,10 @@
 #include "runner/study_run.h"
 #include "runner/supervisor.h"
 #include "runner/workers.h"
+
+/* How the reason begins of a run that does not fit: state failed, but a result
+ * and no fault of the launch. */
+#define NO_MEMORY "no memory"
 
 struct coordinator {
     const struct run_options *o;
@@ -55,6 +60,16 @@ void coordinator_break(struct coordinator *c, const struct err *e);
 /* Every child is to checkpoint and end. */
 void coordinator_stop(struct coordinator *c, const char *why, int signo);
 
+/* Sleep until a child or a message comes, 2 ms at most; take in all. */
+void coordinator_listen(struct coordinator *c);
+
+/* opening.c.  Everything but the other ranks; then wait for every rank and
+ * tell them what they need to know. */
+int coordinator_open(struct coordinator *c, struct err *e);
+int coordinator_meet(struct coordinator *c, struct err *e);
+/* The end of the time this job may take, on our clock; INFINITY: none. */
+double coordinator_deadline(const struct run_options *o);
+
 /* dispatch.c.  Start what can start. */
 void dispatch_start(struct coordinator *c);
 /* A message about an attempt, from `rank`. */
@@ -69,6 +84,8 @@ void dispatch_kill(struct coordinator *c, const char *why);
 
 /* progress.c.  A line now and then. */
 void progress_tick(struct coordinator *c);
+/* Before any other line: on a terminal, wipe the line in place. */
+void progress_clear(const struct coordinator *c);
 /* The last line of a launch. */
 void progress_end(struct coordinator *c);
 

@@ -164,6 +164,7 @@ static void tell(struct coordinator *c, const struct attempt *a,
     const char *what, *kind = "fault";
     char text[PROTO_TEXT + 128];
 
+    progress_clear(c);
     if (o->state == RUN_DONE || o->preempted)
         return;
     if (o->state == RUN_PENDING) {
@@ -290,6 +291,8 @@ static void on_end(struct coordinator *c, struct attempt *a, int slot,
         if (m->result.end == TRAIN_STOPPED)
             snprintf(a->why, sizeof a->why, "stopped: %s",
                      c->stopping ? c->stop_why : "a signal to its process");
+        if (m->result.end == TRAIN_NO_MEMORY)
+            snprintf(a->why, sizeof a->why, NO_MEMORY ": %s", m->result.text);
     }
     member_ended(c, a, slot);
 }

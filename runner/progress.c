@@ -53,9 +53,21 @@ static void line(char *text, size_t room, const struct coordinator *c)
                                                     : "");
 }
 
+static int is_live(const struct coordinator *c)
+{
+    (void)c;
+    return isatty(STDERR_FILENO) && log_level() >= LOG_INFO;
+}
+
+void progress_clear(const struct coordinator *c)
+{
+    if (is_live(c))
+        fprintf(stderr, "\r\033[K");
+}
+
 void progress_tick(struct coordinator *c)
 {
-    int live = isatty(STDERR_FILENO) && log_level() >= LOG_INFO;
+    int live = is_live(c);
     double now = clock_now();
     char text[200];
 
@@ -73,8 +85,7 @@ void progress_end(struct coordinator *c)
 {
     char text[200];
 
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
+    progress_clear(c);
     line(text, sizeof text, c);
     log0_info("%s", text);
     if (c->stale)

@@ -9,20 +9,15 @@
 #include "analysis/fit_json.h"
 #include "analysis/hyper_fit.h"
 #include "analysis/isoflop_fit.h"
-#include "analysis/predict.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/fits.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SAME_FLOPS 1e-9 /* relative: two spellings of one budget */
-
-/* The points of every stage of this kind (k < 0), or of stage k. */
-static int read_points(struct points *p, const struct study_run *s,
-                       enum stage_kind kind, int k, struct err *e)
+int stage_points(struct points *p, const struct study_run *s,
+                 enum stage_kind kind, int k, struct err *e)
 {
     points_init(p);
     for (int i = 0; i < s->study->n_stage; i++) {
@@ -77,15 +72,14 @@ static void one_line(struct str *text)
     free(lines);
 }
 
-static int note(const struct study_run *s, const char *text, struct err *e)
+int stage_note(const struct study_run *s, const char *text, struct err *e)
 {
     log0_info("%s", text);
     return db_event(s->db, s->id, 0, "note", text, e);
 }
 
-/* The study ends at stage k. */
-static int refuse(struct study_run *s, int k, const char *reason,
-                  const char *settle, struct err *e)
+int stage_refuse(struct study_run *s, int k, const char *reason,
+                 const char *settle, struct err *e)
 {
     struct str all;
     int rc;
@@ -110,7 +104,7 @@ static int fit_hyper(struct hyper_fit *f, struct points *p,
     hyper_opts_default(&o);
     if (k >= 0)
         o.bootstrap = 0; /* where to extend does not need intervals */
-    if (read_points(p, s, STAGE_HYPER, k, e))
+    if (stage_points(p, s, STAGE_HYPER, k, e))
         return -1;
     if (hyper_fit(f, p, &o, e)) {
         points_release(p);
@@ -150,7 +144,7 @@ static int extend_note(const struct study_run *s, int k, size_t before,
              "stage '%s': an optimum is at the edge of the design, %zu runs "
              "more",
              s->study->stage[k].name, s->stage[k].plan.n - before);
-    rc = note(s, text.text, e);
+    rc = stage_note(s, text.text, e);
     str_release(&text);
     return rc ? -1 : 1;
 }
@@ -193,13 +187,14 @@ static int close_hyper(struct study_run *s, int k, struct err *e)
     if (store_fit(s, "hyper", hyper_fit_json(&f), &p, e))
         goto out;
     if (all_at_edge(&f, &edge))
-        rc = refuse(s, k, edge,
-                    "a wider lr axis, or a larger `extend` of this stage", e);
+        rc = stage_refuse(s, k, edge,
+                          "a wider lr axis, or a larger `extend` of this stage",
+                          e);
     else
         rc = stage_mark(s, k, STAGE_COMPLETE,
                         hyper_fit_identified(&f) ? NULL : how.text, e);
     if (!rc && s->stage[k].now == STAGE_COMPLETE)
-        rc = note(s, how.text, e);
+        rc = stage_note(s, how.text, e);
 out:
     str_release(&how);
     hyper_fit_release(&f);
@@ -216,7 +211,7 @@ int stage_judge_hyper(struct study_run *s, int k, struct err *e)
     int rc;
 
     if (fit_hyper(&f, &p, s, k, &why))
-        return refuse(s, k, why.text, "see why its runs failed", e);
+        return stage_refuse(s, k, why.text, "see why its runs failed", e);
     rc = extend_hyper(s, k, &f, e);
     hyper_fit_release(&f);
     points_release(&p);
@@ -283,7 +278,7 @@ static int store_isoflop(const struct study_run *s, const struct isoflop_fit *f,
     rc = curve_fit(&curve, c, n, f->noise, &o, &why);
     free(c);
     if (rc)
-        return note(s, why.text, e);
+        return stage_note(s, why.text, e);
     rc = store_fit(s, "loss", curve_fit_json(&curve), p, e);
     curve_fit_release(&curve);
     return rc;
@@ -299,11 +294,11 @@ int stage_judge_isoflop(struct study_run *s, int k, struct err *e)
     int rc;
 
     isoflop_opts_default(&o);
-    if (read_points(&p, s, STAGE_ISOFLOP, k, e))
+    if (stage_points(&p, s, STAGE_ISOFLOP, k, e))
         return -1;
     if (isoflop_fit(&f, &p, &o, &why)) {
         points_release(&p);
-        return refuse(s, k, why.text, "see why its runs failed", e);
+        return stage_refuse(s, k, why.text, "see why its runs failed", e);
     }
     rc = extend_isoflop(s, k, &f, e);
     if (rc == 1) {
@@ -317,148 +312,4 @@ int stage_judge_isoflop(struct study_run *s, int k, struct err *e)
     isoflop_fit_release(&f);
     points_release(&p);
     return rc;
-}
-
-/* --- predict and verify --- */
-
-static int fit_laws(struct laws *l, const struct study_run *s, struct err *e)
-{
-    struct points hyper, isoflop;
-    struct laws_opts o;
-    int rc;
-
-    if (read_points(&hyper, s, STAGE_HYPER, -1, e))
-        return -1;
-    if (read_points(&isoflop, s, STAGE_ISOFLOP, -1, e)) {
-        points_release(&hyper);
-        return -1;
-    }
-    laws_opts_study(&o, s->study);
-    rc = laws_fit(l, &hyper, &isoflop, &o, e);
-    points_release(&hyper);
-    points_release(&isoflop);
-    return rc;
-}
-
-static int registered(const struct db_prediction *p, size_t n, double flops)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fabs(p[i].choice.flops / flops - 1) < SAME_FLOPS)
-            return (int)i;
-    return -1;
-}
-
-static void free_predictions(struct db_prediction *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(p[i].json);
-    free(p);
-}
-
-/* Predict one budget and register it.  1: refused (stage marked). */
-static int predict_one(struct study_run *s, int k, const struct laws *l,
-                       double flops, struct err *e)
-{
-    struct prediction p;
-    struct db_prediction d;
-    struct err why;
-    int rc;
-
-    if (predict(&p, l, flops, &why))
-        return refuse(s, k, why.text, NULL, e) ? -1 : 1;
-    if (p.refused[0]) {
-        rc = refuse(s, k, p.refused, p.settle, e) ? -1 : 1;
-        prediction_release(&p);
-        return rc;
-    }
-    d = (struct db_prediction){.choice = p.choice,
-                               .M = p.M,
-                               .N = p.N,
-                               .D = p.D,
-                               .bpb = p.bpb,
-                               .bpb_lo = p.lo,
-                               .bpb_hi = p.hi,
-                               .level = p.level,
-                               .decades = p.decades,
-                               .json = prediction_json(&p)};
-    rc = db_prediction_put(s->db, s->id, k, &d, e);
-    free(d.json);
-    if (!rc && !p.allocation_identified) {
-        struct str text;
-
-        str_init(&text);
-        str_addf(&text,
-                 "the allocation law is not identified; the loss law is, and "
-                 "the prediction for %.4g flops goes on with the sizes of the "
-                 "stated fallback%s%s",
-                 flops, p.settle[0] ? "; to settle it: " : "", p.settle);
-        rc = note(s, text.text, e);
-        str_release(&text);
-    }
-    prediction_release(&p);
-    return rc;
-}
-
-int stage_predict(struct study_run *s, int k, struct err *e)
-{
-    const struct axis *flops = &s->study->stage[k].flops;
-    struct db_prediction *have;
-    struct laws laws;
-    size_t n;
-    int missing = 0, rc = 0;
-
-    if (db_predictions(&have, &n, s->db, s->id, e))
-        return -1;
-    for (int i = 0; i < flops->n; i++)
-        missing += registered(have, n, flops->value[i]) < 0;
-    if (missing) {
-        struct err why;
-
-        if (fit_laws(&laws, s, &why)) {
-            free_predictions(have, n);
-            return refuse(s, k, why.text, NULL, e);
-        }
-        for (int i = 0; i < flops->n && !rc; i++)
-            if (registered(have, n, flops->value[i]) < 0)
-                rc = predict_one(s, k, &laws, flops->value[i], e);
-        laws_release(&laws);
-    }
-    free_predictions(have, n);
-    if (rc)
-        return rc < 0 ? -1 : 0;
-    if (s->stage[k].was_complete && !missing) {
-        s->stage[k].now = STAGE_COMPLETE;
-        return 0;
-    }
-    return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
-}
-
-int stage_plan_verify(struct study_run *s, int k, struct err *e)
-{
-    const struct axis *flops = &s->study->stage[k].flops;
-    struct db_prediction *have;
-    size_t n;
-    int rc = 0;
-
-    if (db_predictions(&have, &n, s->db, s->id, e))
-        return -1;
-    for (int i = 0; i < flops->n && !rc; i++) {
-        int at = registered(have, n, flops->value[i]);
-
-        if (at < 0)
-            rc = err_set(e, ERR_USAGE,
-                         "no prediction for %g flops is registered; a predict "
-                         "stage before it must name this budget",
-                         flops->value[i]);
-        else if (plan_verify(&s->stage[k].plan, s->study, k, &have[at].choice,
-                             &s->ctx, e))
-            rc = -1;
-    }
-    free_predictions(have, n);
-    return rc;
-}
-
-int stage_judge_verify(struct study_run *s, int k, struct err *e)
-{
-    return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
 }

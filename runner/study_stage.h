@@ -1,5 +1,5 @@
-/* study_stage: the inside of study_run, shared by study_run.c (when) and
- * study_fit.c (what a stage's results decide). */
+/* study_stage: the inside of study_run, shared by study_run.c (when),
+ * study_fit.c (what a stage's results decide) and study_predict.c. */
 #ifndef LOGLOG_RUNNER_STUDY_STAGE_H
 #define LOGLOG_RUNNER_STUDY_STAGE_H
 
@@ -36,6 +36,16 @@ int stage_mark(struct study_run *s, int k, enum stage_now now,
 int stage_load(struct study_run *s, int k, struct err *e);
 /* Store the runs [from, n) of the stage's plan, in one transaction. */
 int stage_store(struct study_run *s, int k, size_t from, struct err *e);
+
+/* The points of every stage of this kind (k < 0), or of stage k; *p is
+ * initialised by it and, on success, the caller's to release. */
+int stage_points(struct points *p, const struct study_run *s,
+                 enum stage_kind kind, int k, struct err *e);
+/* Tell the user and the database. */
+int stage_note(const struct study_run *s, const char *text, struct err *e);
+/* The study ends at stage k; settle (may be NULL): what would change that. */
+int stage_refuse(struct study_run *s, int k, const char *reason,
+                 const char *settle, struct err *e);
 
 /* Judge a stage whose runs are all final: 1 when its design was extended, 0
  * when it is complete or refused (stage_mark was called), -1 with *e. */

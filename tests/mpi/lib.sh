@@ -60,7 +60,8 @@ END
 }
 
 # slowly: LOGLOG_FAULT under which the two longest runs take 50 ms a step, so
-# that there is time to disturb them; they are the first to start.
+# that there is time to disturb them; they are the first to start.  slowly N: only
+# in attempts 1 and N.
 slowly() {
     if [ ! -f names.db ]; then
         # a launch whose time is over at once plans and stops
@@ -68,8 +69,15 @@ slowly() {
         rc=$?
 [ $rc = 75 ] || fail "a time limit that is over must stop with 75"
     fi
-    ask names.db "SELECT 'child-slow:every:run=' || run FROM runs ORDER BY \
-predicted_seconds DESC, run LIMIT 2" | paste -s -d ,
+    ask names.db "SELECT run FROM runs ORDER BY predicted_seconds DESC, run \
+LIMIT 2" | while read -r run; do
+        if [ -n "${1:-}" ]; then
+            echo "child-slow:every:run=$run:attempt=1"
+            echo "child-slow:every:run=$run:attempt=$1"
+        else
+            echo "child-slow:every:run=$run"
+        fi
+    done | paste -s -d ,
 }
 
 # The processes of this test: whatever has our directory's name in its command

@@ -4,7 +4,7 @@
 # shellcheck source=tests/mpi/lib.sh
 . "$(dirname "$0")/lib.sh"
 setup
-slow=$(slowly)
+slow=$(slowly 2)
 unset OMPI_MCA_btl_vader_backing_directory # launch has to clean /dev/shm
 segments() {
     find /dev/shm -name 'vader_segment*' | sort
@@ -67,10 +67,32 @@ rc=$?
 [ $rc = 1 ] || fail "launch did not give up: exit $rc"
 grep -q "without progress" never.err || fail "it does not say why"
 
+# an mpirun that hangs in its exit when the study is finished
+cat >hangs <<'END'
+#!/bin/sh
+while [ "$1" != "$LOGLOG" ]; do shift; done
+"$@"
+sleep 300
+END
+chmod +x hangs
+LOGLOG=$(readlink -f "$LOGLOG")
+timeout -k 5 60 "$LOGLOG" launch --exit-by 1 --mpirun ./hangs -- \
+    run study.yaml --db hang.db >hang.out 2>hang.err ||
+    fail "launch, with an mpirun that hangs: $?"
+grep -q "hangs in its exit" hang.err || fail "the hang was not told"
+same hang.db
+for _ in $(seq 50); do
+    pgrep -f '^sleep 300$' >left || break
+    sleep 0.1
+done
+while read -r pid; do
+    [ "$(readlink "/proc/$pid/cwd")" = "$dir" ] && fail "its process is left"
+done <left
+
 # what it cannot change, it does not repeat
 launch --db x.db --no-such-option >usage.out 2>usage.err
 rc=$?
 [ $rc = 2 ] || fail "bad usage: exit $rc"
 [ "$(grep -c "unknown option" usage.err)" -ge 1 ] || fail "bad usage: no reason"
 grep -q "going on in" usage.err && fail "bad usage was tried again"
-echo "launch: lost rank, lost mpirun, stop, no progress, bad usage"
+echo "launch: lost rank, lost mpirun, stop, no progress, hang, bad usage"

@@ -97,13 +97,15 @@ static void how_an_attempt_ends_decides_what_its_run_becomes(void **state)
         struct attempt a = {.job = &job,
                             .failing = cases[i].failing,
                             .preempting = cases[i].preempting,
-                            .why = "the reason"};
+                            .why = ""};
         struct db_outcome o;
 
         job.run.plan.spec.batch_tokens = 100;
         a.pulse.step = 7;
         a.result.end = cases[i].end;
         a.result.loss = 1.5;
+        if (cases[i].has_reason)
+            strncpy(a.why, "the reason", sizeof a.why - 1);
         strncpy(a.result.text, "why", sizeof a.result.text - 1);
         attempt_outcome(&o, &a, 3);
         assert_int_equal(o.state, cases[i].becomes);
