@@ -205,7 +205,42 @@ int fit_result_from_json(struct fit_result *r, const char *text, struct err *e)
     return 0;
 }
 
-/* Diagnostics that are one number or one line; tables are for JSON. */
+#define TABLE_ROWS 40
+
+/* An array of flat objects as a table; longer ones are for JSON. */
+static void print_table(struct str *out, const char *title, const json_t *rows)
+{
+    const char *key;
+    size_t i;
+    json_t *row, *v;
+
+    if (json_array_size(rows) > TABLE_ROWS ||
+        !json_is_object(json_array_get(rows, 0)))
+        return;
+    json_object_foreach(json_array_get(rows, 0), key,
+                        v) if (json_is_object(v) || json_is_array(v)) return;
+    str_addf(out, "\n%s\n", title);
+    json_object_foreach(json_array_get(rows, 0), key, v)
+        str_addf(out, "  %12.12s", key);
+    str_add(out, "\n");
+    json_array_foreach(rows, i, row)
+    {
+        json_object_foreach(row, key, v)
+        {
+            if (json_is_number(v))
+                str_addf(out, "  %12.5g", json_number_value(v));
+            else if (json_is_string(v))
+                str_addf(out, "  %12.12s", json_string_value(v));
+            else
+                str_addf(out, "  %12s",
+                         json_is_boolean(v) ? json_is_true(v) ? "yes" : "no"
+                                            : "-");
+        }
+        str_add(out, "\n");
+    }
+}
+
+/* Diagnostics that are one number, one line or a small table. */
 static void print_diagnostics(struct str *out, const struct fit_result *r)
 {
     const char *key;
@@ -222,6 +257,11 @@ static void print_diagnostics(struct str *out, const struct fit_result *r)
             str_addf(out, "  %-22s %s\n", key, json_is_true(v) ? "yes" : "no");
         else if (json_is_string(v))
             str_addf(out, "  %-22s %s\n", key, json_string_value(v));
+    }
+    json_object_foreach(r->diagnostics, key, v)
+    {
+        print_table(out, key, v);
+        print_table(out, key, json_object_get(v, "rows"));
     }
 }
 

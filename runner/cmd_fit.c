@@ -177,7 +177,7 @@ static int fit_main(const struct command *self, int argc, char **argv)
                                 .level = 0.9,
                                 .bootstrap = -1,
                                 .seed = 1,
-                                .interval = BOOT_PERCENTILE}};
+                                .interval = BOOT_BCA}};
     struct fit_source *s = &q.source;
     struct fit_ask *a = &q.ask;
     int64_t threads = 1;
@@ -210,7 +210,7 @@ static int fit_main(const struct command *self, int argc, char **argv)
         {"response", 0, OPT_STRING, &a->response, "COL", "loss or bpb"},
         {"bootstrap", 0, OPT_INT, &a->bootstrap, "N", "resamples"},
         {"interval", 0, OPT_STRING, &q.interval, "KIND",
-         "of the bootstrap: percentile, basic, bca"},
+         "of the bootstrap: bca (usual), percentile, basic"},
         {"resample", 0, OPT_STRING, &a->resample, "WHAT",
          "rows, group, or a column whose values are drawn together"},
         {"indices", 0, OPT_STRING, &a->indices, "FILE",

@@ -178,7 +178,6 @@ static int out_of_sample(struct fit_result *out, const struct surface_data *d,
     int *held = xcalloc(p->n + 1, sizeof(*held)), n, rc = -1;
     const char *text = ask->holdout ? ask->holdout : "flops:25%";
 
-    o.surface.profile = 0;
     if (ask->rolling) {
         if (holdout_rolling(&row, &n_rows, d, p->col[POINT_FLOPS], &o.surface,
                             e))
