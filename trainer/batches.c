@@ -15,30 +15,39 @@ int64_t batches_windows(int64_t tokens, int64_t seq_len)
     return tokens > 0 ? (tokens - 1) / seq_len : 0;
 }
 
-int batches_init(struct batches *b, const struct shard_set *set,
-                 const struct run_spec *spec, struct err *e)
+int batches_check(const struct shard_set *set, const struct run_spec *spec,
+                  struct err *e)
 {
     const struct shard_info *info = shard_info(set);
-    int64_t T = spec->model.seq_len;
 
-    *b = (struct batches){
-        .set = set,
-        .windows = batches_windows(info->tokens, T),
-        .seq_len = T,
-        .rows = spec->batch_tokens / T,
-        .seed = (uint64_t)spec->seed,
-    };
-    if (b->windows < 1)
+    if (batches_windows(info->tokens, spec->model.seq_len) < 1)
         return err_set(e, ERR_USAGE,
                        "%s: %" PRId64 " tokens, at least seq_len + 1 = %" PRId64
                        " expected",
-                       shard_path(set), info->tokens, T + 1);
+                       shard_path(set), info->tokens, spec->model.seq_len + 1);
     if (info->vocab > spec->model.vocab)
         return err_set(e, ERR_USAGE,
                        "%s: %" PRId64
                        " different tokens, but the model's vocabulary is "
                        "%" PRId64,
                        shard_path(set), info->vocab, spec->model.vocab);
+    return 0;
+}
+
+int batches_init(struct batches *b, const struct shard_set *set,
+                 const struct run_spec *spec, struct err *e)
+{
+    int64_t T = spec->model.seq_len;
+
+    if (batches_check(set, spec, e))
+        return -1;
+    *b = (struct batches){
+        .set = set,
+        .windows = batches_windows(shard_info(set)->tokens, T),
+        .seq_len = T,
+        .rows = spec->batch_tokens / T,
+        .seed = (uint64_t)spec->seed,
+    };
     return 0;
 }
 

@@ -28,8 +28,13 @@ struct batches {
 /* How many windows of T + 1 tokens `tokens` tokens hold. */
 int64_t batches_windows(int64_t tokens, int64_t seq_len);
 
-/* For these data and this run; `set` is borrowed.  -1 with ERR_USAGE when the
- * set does not hold one window or its vocabulary is larger than the model's. */
+/* Can this run use this set, to train or to be validated?  -1 with ERR_USAGE
+ * when it does not hold one window or its vocabulary is larger than the
+ * model's. */
+int batches_check(const struct shard_set *set, const struct run_spec *spec,
+                  struct err *e);
+
+/* For these data and this run; `set` is borrowed.  -1 as batches_check. */
 int batches_init(struct batches *b, const struct shard_set *set,
                  const struct run_spec *spec, struct err *e);
 

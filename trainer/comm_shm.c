@@ -42,14 +42,6 @@ struct shm {
     size_t n_map, cap_map;
 };
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void nap(int ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
@@ -261,11 +253,10 @@ again:
 
 static int find_within(struct shm *s, double seconds, struct err *e)
 {
-    double until = now() + seconds;
     int rc;
 
-    while ((rc = find(s, e)) == 1) {
-        if (now() > until)
+    for (double ms = 0; (rc = find(s, e)) == 1; ms++) {
+        if (ms > 1000 * seconds)
             return err_set(e, ERR_FAILED,
                            "member 0 of the gang did not come within %.3g s",
                            seconds);

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "trainer/batches.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define ROWS 8 /* windows computed at a time */
@@ -13,21 +12,11 @@
 int eval_init(struct eval_set *s, const struct shard_set *set,
               const struct run_spec *spec, struct comm *c, struct err *e)
 {
-    const struct shard_info *info = shard_info(set);
     int64_t T = spec->model.seq_len, windows, asked;
 
-    windows = batches_windows(info->tokens, T);
-    if (windows < 1)
-        return err_set(e, ERR_USAGE,
-                       "%s: %" PRId64 " tokens, at least seq_len + 1 = %" PRId64
-                       " expected",
-                       shard_path(set), info->tokens, T + 1);
-    if (info->vocab > spec->model.vocab)
-        return err_set(e, ERR_USAGE,
-                       "%s: %" PRId64
-                       " different tokens, but the model's vocabulary is "
-                       "%" PRId64,
-                       shard_path(set), info->vocab, spec->model.vocab);
+    if (batches_check(set, spec, e))
+        return -1;
+    windows = batches_windows(shard_info(set)->tokens, T);
     asked = spec->eval_tokens / T;
     if (spec->eval_tokens && asked < windows)
         windows = asked > 0 ? asked : 1;

@@ -45,7 +45,7 @@ void reduce_init(struct reduce *r, int leaves, int members)
                 count *= 2;
                 depth++;
             }
-            r->node[r->n_node++] = (struct node){leaf, count};
+            r->node[r->n_node++] = (struct reduce_node){leaf, count};
             if (depth > r->depth)
                 r->depth = depth;
             leaf += count;

@@ -18,17 +18,17 @@
 #include <stddef.h>
 
 /* Leaves [leaf, leaf + count), count a power of two that divides leaf. */
-struct node {
+struct reduce_node {
     int leaf, count;
 };
 
 struct reduce {
     int leaves;
     int n_node;
-    struct node node[RUN_LEAVES]; /* of all members, by leaf */
-    int bound[COMM_MAX + 1];      /* member m has nodes [bound[m],
-                                     bound[m + 1]) */
-    int depth;                    /* levels below the largest node */
+    struct reduce_node node[RUN_LEAVES]; /* of all members, by leaf */
+    int bound[COMM_MAX + 1];             /* member m has nodes [bound[m],
+                                            bound[m + 1]) */
+    int depth;                           /* levels below the largest node */
 };
 
 void reduce_init(struct reduce *r, int leaves, int members);

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,7 +79,9 @@ static int eval_is_due(const struct train *t)
            (step == t->spec->steps || (every && step % every == 0));
 }
 
-/* 1 when stopped meanwhile. */
+enum { EVALUATED, STOPPED, NOT_FINITE };
+
+/* One of these, or -1. */
 static int evaluate_set(struct train *t, int set, struct err *e)
 {
     struct eval_set *s = &t->eval[set];
@@ -94,7 +97,12 @@ static int evaluate_set(struct train *t, int set, struct err *e)
     r.seconds = train_clock() - begun;
     t->eval_seconds += r.seconds;
     if (rc)
-        return rc;
+        return rc < 0 ? -1 : STOPPED;
+    if (!isfinite(nats)) {
+        snprintf(t->text, sizeof t->text,
+                 "the validation loss is not finite at step %" PRId64, r.step);
+        return NOT_FINITE;
+    }
     r.loss = nats / (double)s->tokens;
     r.bpb = bits_per_byte(nats, s->bytes);
     if (set == 0) {
@@ -103,18 +111,21 @@ static int evaluate_set(struct train *t, int set, struct err *e)
     }
     if (t->env->member == 0 && t->obs->on_eval)
         train_observe(t, t->obs->on_eval(t->obs->ctx, &r));
-    return 0;
+    return EVALUATED;
 }
 
+/* As evaluate_set, if an evaluation is due. */
 static int evaluate_all(struct train *t, struct err *e)
 {
+    if (t->state.evaluated)
+        return EVALUATED;
     for (int i = 0; i < t->env->n_valid; i++) {
         int rc = evaluate_set(t, i, e);
-        if (rc)
+        if (rc != EVALUATED)
             return rc;
     }
     t->state.evaluated = 1;
-    return 0;
+    return EVALUATED;
 }
 
 /* --- the loop --- */
@@ -140,13 +151,13 @@ static int loop(struct train *t, struct err *e)
                 return -1;
             return TRAIN_STOPPED;
         }
-        if (!t->state.evaluated) {
-            rc = evaluate_all(t, e);
-            if (rc < 0)
-                return -1;
-            if (rc)
-                continue; /* to the stop */
-        }
+        rc = evaluate_all(t, e);
+        if (rc < 0)
+            return -1;
+        if (rc == NOT_FINITE)
+            return TRAIN_DIVERGED;
+        if (rc == STOPPED)
+            continue;
         if (train_save_trunk_due(t)) {
             if (t->unsaved && train_save(t, CHECKPOINT_TRUNK, 0, e))
                 return -1;

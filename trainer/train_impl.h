@@ -51,9 +51,9 @@ struct train {
     char text[COMM_TEXT]; /* why it diverged or did not fit */
 };
 
-double train_clock(void);
-void train_observe(struct train *t,
-                   int answer); /* an observer's return value */
+double train_clock(void); /* seconds, monotonic */
+/* Mind what an observer returned. */
+void train_observe(struct train *t, int answer);
 
 /* train_open.c: everything a run needs, and its state from a checkpoint, a
  * trunk or the seed.  1 with t->text when it does not fit. */

@@ -221,6 +221,19 @@ static void load(struct train *t, const struct checkpoint *c)
     t->state = c->state;
 }
 
+/* This member's part of the initial weights. */
+static void sow(struct train *t)
+{
+    size_t from = t->params.bound[comm_member(t->comm)];
+    size_t end = t->params.bound[comm_member(t->comm) + 1];
+
+    model_init(t->model, t->spec->seed);
+    if (comm_size(t->comm) > 1)
+        memcpy((float *)t->params.data + from, model_params(t->model) + from,
+               (end - from) * sizeof(float));
+    t->state.evaluated = 1; /* nothing is due at step 0 */
+}
+
 static int begin(struct train *t, struct err *e)
 {
     struct comm_array *shared[] = {&t->params, &t->m, &t->v};
@@ -238,18 +251,12 @@ static int begin(struct train *t, struct err *e)
         goto out;
     if (comm_share(t->comm, (struct comm_array *[]){&word}, 1, e))
         goto out;
-    t->state.evaluated = 1; /* nothing is due at step 0 */
-    if (o->from == FROM_SEED) {
-        size_t from = t->params.bound[me], end = t->params.bound[me + 1];
-        model_init(t->model, t->spec->seed);
-        if (g > 1)
-            memcpy((float *)t->params.data + from,
-                   model_params(t->model) + from, (end - from) * sizeof(float));
-    } else {
-        if (me != 0 && open_origin(&c, o, t, e))
-            goto out;
+    if (o->from != FROM_SEED && me != 0 && open_origin(&c, o, t, e))
+        goto out;
+    if (o->from == FROM_SEED)
+        sow(t);
+    else
         load(t, &c);
-    }
     /* What another run has evaluated is not this run's, and the last
      * evaluation is what the result says. */
     if (t->state.step == t->spec->steps)

@@ -24,14 +24,14 @@ static int take_written(struct train *t, int wait, struct err *e)
     struct written w;
     int done;
 
-    while (!(done = writer_done(&w, t->writer, wait ? WAIT_MS : 0)) && wait &&
-           writer_busy(t->writer))
+    do {
+        done = writer_done(&w, t->writer, wait ? WAIT_MS : 0);
         comm_beat(t->comm);
+    } while (wait && !done && writer_busy(t->writer));
     if (!done)
         return 0;
     if (w.failed) {
-        if (e)
-            *e = w.err;
+        *e = w.err;
         return -1;
     }
     checkpoint_prune(t->env->checkpoint_dir, t->spec, KEEP);
@@ -130,7 +130,6 @@ int train_save_end(struct train *t, struct err *e)
         return 0;
     if (take_written(t, 1, &why))
         warn_unwritten(&why);
-    if (!t->env->keep_checkpoint)
-        checkpoint_prune(t->env->checkpoint_dir, t->spec, 0);
+    checkpoint_prune(t->env->checkpoint_dir, t->spec, t->env->keep_checkpoint);
     return 0;
 }

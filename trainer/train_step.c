@@ -41,7 +41,8 @@ static void leaf(struct train *t, int k, float *grad)
  * is folded into one block.  Like a binary counter: leaf i completes as many
  * subtrees as i has ones at its end, and at most depth + 1 blocks are in use,
  * the node's own and the scratch ones, which are zero before and after. */
-static void node_gradient(struct train *t, const struct node *node, float *own)
+static void node_gradient(struct train *t, const struct reduce_node *node,
+                          float *own)
 {
     float *block[RUN_LEAVES + 1] = {own};
     int top = 0;

@@ -44,7 +44,7 @@ static void each_member_has_its_share_of_leaves(void **state)
             reduce_init(&r, leaves, members);
             assert_int_equal(r.bound[members], r.n_node);
             for (int k = 0; k < r.n_node; k++) {
-                const struct node *n = &r.node[k];
+                const struct reduce_node *n = &r.node[k];
                 assert_int_equal(n->leaf, next);
                 assert_int_equal(n->leaf % n->count, 0);
                 assert_int_equal(n->count & (n->count - 1), 0);

@@ -66,6 +66,30 @@ static void an_absurd_rate_diverges(void **state)
     record_free(r);
 }
 
+/* Weight decay that multiplies by -1e6 a step: the weights overflow before a
+ * training loss has seen it. */
+static void a_validation_loss_that_is_not_finite_is_reported(void **state)
+{
+    struct run_spec spec = tiny_spec();
+    struct train_env env = env_at(&place, NULL);
+    struct record *r = record_new();
+
+    (void)state;
+    spec.optim.lr = 1e3;
+    spec.optim.weight_decay = 1e3;
+    spec.schedule.warmup_steps = 0;
+    spec.eval_every = 1;
+    env.gang = 2;
+    gang_run(r, &spec, &env, NULL);
+    assert_end(r, 2, TRAIN_DIVERGED);
+    assert_non_null(strstr(r->end[0].result.text, "validation loss"));
+    assert_string_equal(r->end[0].result.text, r->end[1].result.text);
+    assert_int_equal(r->end[0].result.steps, r->n_step);
+    for (int i = 0; i < r->n_eval; i++)
+        assert_true(isfinite(r->eval[i].loss));
+    record_free(r);
+}
+
 /* The rule counts steps in a row, over interruptions too. */
 static void the_loss_rule_survives_a_resume(void **state)
 {
@@ -318,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_finite_is_reported),
         cmocka_unit_test(an_absurd_rate_diverges),
+        cmocka_unit_test(a_validation_loss_that_is_not_finite_is_reported),
         cmocka_unit_test(the_loss_rule_survives_a_resume),
         cmocka_unit_test(a_dead_member_ends_the_others),
         cmocka_unit_test(one_members_trouble_is_everybodys),
