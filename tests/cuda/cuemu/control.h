@@ -1,0 +1,35 @@
+/* control: what a test sets and reads of the emulated device. */
+#ifndef LOGLOG_TESTS_CUEMU_CONTROL_H
+#define LOGLOG_TESTS_CUEMU_CONTROL_H
+
+#include <stddef.h>
+
+/* In which order the blocks of a grid, and the threads of a block, run. */
+enum cuemu_order { ORDER_FORWARD, ORDER_REVERSE, ORDER_RANDOM, ORDERS };
+extern "C" void cuemu_set_order(int order, unsigned seed);
+
+/* When queued work of a stream runs, within what the program allows:
+ *   LAZY    as late as possible;
+ *   EAGER   at once;
+ *   MIXED   the first stream as late, the others as early as possible;
+ *   RANDOM  some of it, of any stream, whenever something is queued. */
+enum cuemu_policy {
+    POLICY_LAZY,
+    POLICY_EAGER,
+    POLICY_MIXED,
+    POLICY_RANDOM,
+    POLICIES
+};
+extern "C" void cuemu_set_policy(int policy);
+
+/* cudaMalloc fails beyond so many bytes in all; 0: 1 GiB. */
+extern "C" void cuemu_set_memory(size_t bytes);
+/* Bytes of cudaMalloc in use. */
+extern "C" size_t cuemu_memory_used(void);
+
+struct cuemu_counts {
+    unsigned long long launches, blocks, threads, switches;
+};
+extern "C" void cuemu_get_counts(struct cuemu_counts *c);
+
+#endif

@@ -1,0 +1,362 @@
+/* runtime: the part of the CUDA runtime that the engine uses, with streams
+ * that run late or early as the program allows, so that a missing wait shows
+ * as a wrong number.  NVIDIA's header gives the prototypes. */
+#include "internal.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <vector>
+
+#ifdef CUEMU_MSAN
+#include <sanitizer/msan_interface.h>
+#endif
+
+struct Work {
+    std::function<void()> run;
+    cudaEvent_t record, wait;
+    unsigned long long want;
+};
+
+struct CUstream_st {
+    std::deque<Work> queue;
+    void *tsan;
+    char edge;
+};
+
+struct CUevent_st {
+    unsigned long long recorded, done;
+    CUstream_st *stream;
+    char edge;
+};
+
+namespace cuemu
+{
+
+static CUstream_st null_stream;
+static std::vector<CUstream_st *> streams;
+static int policy;
+static std::map<void *, size_t> device_memory;
+static size_t device_used, device_limit = static_cast<size_t>(1) << 30;
+static std::map<const void *, int> shared_limit; /* by kernel */
+
+static void run_one(CUstream_st *s)
+{
+    Work w = std::move(s->queue.front());
+
+    s->queue.pop_front();
+    while (w.wait && w.wait->done < w.want) {
+        if (w.wait->stream->queue.empty())
+            fail("a stream waits for an event that never comes");
+        run_one(w.wait->stream);
+    }
+#ifdef CUEMU_TSAN
+    void *host = __tsan_get_current_fiber();
+
+    if (!s->tsan)
+        s->tsan = __tsan_create_fiber(0);
+    __tsan_switch_to_fiber(s->tsan, __tsan_switch_to_fiber_no_sync);
+#endif
+    acquire(&s->queue); /* what the host did until it queued this */
+    if (w.wait)
+        acquire(&w.wait->edge);
+    if (w.run)
+        w.run();
+    if (w.record) {
+        w.record->done = w.want;
+        release(&w.record->edge);
+    }
+    release(&s->edge);
+#ifdef CUEMU_TSAN
+    __tsan_switch_to_fiber(host, __tsan_switch_to_fiber_no_sync);
+#endif
+}
+
+static void drain(CUstream_st *s)
+{
+    while (!s->queue.empty())
+        run_one(s);
+}
+
+/* As cudaStreamSynchronize: the host sees what the stream did. */
+static void synchronize(CUstream_st *s)
+{
+    drain(s);
+    acquire(&s->edge);
+}
+
+static void synchronize_all()
+{
+    for (CUstream_st *s : streams)
+        synchronize(s);
+    synchronize(&null_stream);
+}
+
+static CUstream_st *stream_of(cudaStream_t s)
+{
+    return s ? s : &null_stream;
+}
+
+static void apply_policy(CUstream_st *s)
+{
+    if (policy == POLICY_EAGER ||
+        (policy == POLICY_MIXED && (streams.empty() || s != streams[0])))
+        drain(s);
+    if (policy == POLICY_RANDOM)
+        for (unsigned n = random_bits() % 4; n; n--) {
+            size_t i = random_bits() % (streams.size() + 1);
+            CUstream_st *t = i ? streams[i - 1] : &null_stream;
+
+            if (!t->queue.empty())
+                run_one(t);
+        }
+}
+
+static void push(cudaStream_t stream, Work w)
+{
+    CUstream_st *s = stream_of(stream);
+
+    if (s == &null_stream) /* the default stream waits for all others */
+        for (CUstream_st *other : streams)
+            drain(other);
+    release(&s->queue);
+    s->queue.push_back(std::move(w));
+    apply_policy(s);
+}
+
+void enqueue(cudaStream_t stream, std::function<void()> f)
+{
+    push(stream, {std::move(f), nullptr, nullptr, 0});
+}
+
+void launch(const char *name, const void *kernel, dim3 grid, dim3 block,
+            size_t shared, cudaStream_t stream, std::function<void()> body)
+{
+    unsigned long long n =
+        static_cast<unsigned long long>(block.x) * block.y * block.z;
+    std::map<const void *, int>::iterator limit = shared_limit.find(kernel);
+    size_t most = limit == shared_limit.end()
+                      ? 48 << 10
+                      : static_cast<size_t>(limit->second);
+
+    if (!n || n > 1024 || block.z > 64)
+        fail("%s: a block of %u x %u x %u", name, block.x, block.y, block.z);
+    if (!grid.x || !grid.y || !grid.z || grid.x > 2147483647u ||
+        grid.y > 65535 || grid.z > 65535)
+        fail("%s: a grid of %u x %u x %u", name, grid.x, grid.y, grid.z);
+    if (shared > most)
+        fail("%s: %zu bytes of dynamic shared memory, allowed %zu", name,
+             shared, most);
+    enqueue(stream, [=] { run_grid(name, grid, block, shared, body); });
+}
+
+} /* namespace cuemu */
+
+using namespace cuemu;
+
+extern "C" {
+
+void cuemu_set_policy(int p)
+{
+    synchronize_all();
+    policy = p;
+}
+
+void cuemu_set_memory(size_t bytes)
+{
+    device_limit = bytes ? bytes : static_cast<size_t>(1) << 30;
+}
+
+size_t cuemu_memory_used(void)
+{
+    return device_used;
+}
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    *n = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
+{
+    if (device != 0)
+        return cudaErrorInvalidDevice;
+    *p = cudaDeviceProp();
+    memcpy(p->name, "emulated", sizeof "emulated");
+    memcpy(p->uuid.bytes, "cuemu-device-000", 16);
+    p->major = 8;
+    p->totalGlobalMem = device_limit;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *v)
+{
+    *v = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *v)
+{
+    *v = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    *total = device_limit;
+    *free_bytes = device_limit > device_used ? device_limit - device_used : 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **p, size_t n)
+{
+    *p = nullptr;
+    if (n > device_limit || device_used > device_limit - n ||
+        posix_memalign(p, 256, n ? n : 1))
+        return cudaErrorMemoryAllocation;
+    memset(*p, 0xff, n);
+#ifdef CUEMU_MSAN
+    __msan_poison(*p, n);
+#endif
+    device_memory[*p] = n;
+    device_used += n;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *p)
+{
+    std::map<void *, size_t>::iterator i;
+
+    if (!p)
+        return cudaSuccess;
+    synchronize_all();
+    i = device_memory.find(p);
+    if (i == device_memory.end())
+        fail("cudaFree of %p, which cudaMalloc did not return", p);
+    device_used -= i->second;
+    device_memory.erase(i);
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **p, size_t n)
+{
+    *p = malloc(n ? n : 1);
+    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    synchronize_all();
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n,
+                            cudaMemcpyKind, cudaStream_t s)
+{
+    enqueue(s, [=] { memcpy(to, from, n); });
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t n, cudaMemcpyKind k)
+{
+    cudaMemcpyAsync(to, from, n, k, nullptr);
+    synchronize(&null_stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t n, cudaStream_t s)
+{
+    enqueue(s, [=] { memset(to, value, n); });
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = new CUstream_st();
+    streams.push_back(*s);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    synchronize(s);
+    streams.erase(std::find(streams.begin(), streams.end(), s));
+    delete s;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
+{
+    synchronize(stream_of(s));
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize(void)
+{
+    synchronize_all();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    *e = new CUevent_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    synchronize_all();
+    delete e;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
+{
+    e->stream = stream_of(s);
+    push(s, {nullptr, e, nullptr, ++e->recorded});
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+    if (e->recorded)
+        push(s, {nullptr, nullptr, e, e->recorded});
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
+{
+    while (e->done < e->recorded)
+        run_one(e->stream);
+    acquire(&e->edge);
+    return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void *f, cudaFuncAttribute a, int v)
+{
+    if (a != cudaFuncAttributeMaxDynamicSharedMemorySize || v > 227 << 10)
+        return cudaErrorInvalidValue;
+    shared_limit[f] = v;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorMemoryAllocation ? "out of memory" : "emulated";
+}
+
+} /* extern "C" */

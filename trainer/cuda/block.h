@@ -1,0 +1,94 @@
+/* block: what several kernels need inside a block: bf16 in fours, and sums
+ * and maxima in one fixed order. */
+#ifndef LOGLOG_TRAINER_CUDA_BLOCK_H
+#define LOGLOG_TRAINER_CUDA_BLOCK_H
+
+#include "trainer/cuda/port.h"
+
+#define ALL_LANES 0xffffffffu
+
+struct four {
+    float v[4];
+};
+
+static __device__ __forceinline__ four load4(const float *p)
+{
+    float4 x = *reinterpret_cast<const float4 *>(p);
+
+    return {{x.x, x.y, x.z, x.w}};
+}
+
+static __device__ __forceinline__ four load4(const __nv_bfloat16 *p)
+{
+    uint2 bits = *reinterpret_cast<const uint2 *>(p);
+    __nv_bfloat16 x[4];
+
+    memcpy(static_cast<void *>(x), &bits, sizeof x);
+    return {{__bfloat162float(x[0]), __bfloat162float(x[1]),
+             __bfloat162float(x[2]), __bfloat162float(x[3])}};
+}
+
+static __device__ __forceinline__ void store4(float *p, four x)
+{
+    *reinterpret_cast<float4 *>(p) =
+        make_float4(x.v[0], x.v[1], x.v[2], x.v[3]);
+}
+
+static __device__ __forceinline__ void store4(__nv_bfloat16 *p, four x)
+{
+    __nv_bfloat16 y[4];
+    uint2 bits;
+
+    for (int k = 0; k < 4; k++)
+        y[k] = __float2bfloat16_rn(x.v[k]);
+    memcpy(&bits, static_cast<const void *>(y), sizeof bits);
+    *reinterpret_cast<uint2 *>(p) = bits;
+}
+
+template <class T> static __device__ __forceinline__ T warp_sum(T v)
+{
+    for (int x = 16; x; x >>= 1)
+        v += __shfl_xor_sync(ALL_LANES, v, x);
+    return v;
+}
+
+static __device__ __forceinline__ float warp_max(float v)
+{
+    for (int x = 16; x; x >>= 1)
+        v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, x));
+    return v;
+}
+
+/* Over a block of whole warps; every thread calls and gets the result.  The
+ * last barrier lets the next call write `part` again. */
+template <class T> static __device__ __forceinline__ T block_sum(T v)
+{
+    SHARED(T, part, [32]);
+    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+
+    v = warp_sum(v);
+    if (lane == 0)
+        part[warp] = v;
+    __syncthreads();
+    v = lane < blockDim.x >> 5 ? part[lane] : T(0);
+    v = warp_sum(v);
+    __syncthreads();
+    return v;
+}
+
+static __device__ __forceinline__ float block_max(float v)
+{
+    SHARED(float, part, [32]);
+    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+
+    v = warp_max(v);
+    if (lane == 0)
+        part[warp] = v;
+    __syncthreads();
+    v = lane < blockDim.x >> 5 ? part[lane] : -INFINITY;
+    v = warp_max(v);
+    __syncthreads();
+    return v;
+}
+
+#endif

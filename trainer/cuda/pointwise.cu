@@ -1,0 +1,120 @@
+/* pointwise: RoPE and SwiGLU, a thread for a pair of components or for four
+ * columns. */
+#include "trainer/cuda/block.h"
+#include "trainer/cuda/kernels.h"
+
+#define THREADS 256
+
+static unsigned blocks_of(int64_t n)
+{
+    return static_cast<unsigned>((n + THREADS - 1) / THREADS);
+}
+
+static __device__ __forceinline__ int64_t thread_index()
+{
+    return static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x;
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    rope_kernel(bf16 *x, const float2 *turn, float sign, int64_t n, int64_t ld,
+                int heads, int pairs, int seq_len)
+{
+    int64_t k = thread_index(), row;
+    int i, h;
+    float a, b;
+    float2 t;
+    bf16 *p;
+
+    if (k >= n)
+        return;
+    i = static_cast<int>(k % pairs);
+    h = static_cast<int>(k / pairs % heads);
+    row = k / pairs / heads;
+    p = x + row * ld + static_cast<int64_t>(h) * 2 * pairs + i;
+    t = turn[row % seq_len * pairs + i];
+    a = __bfloat162float(p[0]);
+    b = __bfloat162float(p[pairs]);
+    p[0] = __float2bfloat16_rn(a * t.x - b * sign * t.y);
+    p[pairs] = __float2bfloat16_rn(a * sign * t.y + b * t.x);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    swiglu_kernel(bf16 *act, const bf16 *gu, int64_t n, int f)
+{
+    int64_t k = thread_index() * 4, row = k / f;
+    four gate, up;
+
+    if (k >= n)
+        return;
+    gate = load4(gu + k + row * f);
+    up = load4(gu + k + row * f + f);
+    for (int j = 0; j < 4; j++)
+        gate.v[j] = gate.v[j] / (1 + __expf(-gate.v[j])) * up.v[j];
+    store4(act + k, gate);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    swiglu_back_kernel(bf16 *dgu, bf16 *act, const bf16 *dact, const bf16 *gu,
+                       int64_t n, int f)
+{
+    int64_t k = thread_index() * 4, row = k / f;
+    four gate, up, d, out;
+
+    if (k >= n)
+        return;
+    gate = load4(gu + k + row * f);
+    up = load4(gu + k + row * f + f);
+    d = load4(dact + k);
+    for (int j = 0; j < 4; j++) {
+        float g = gate.v[j], u = up.v[j], s = 1 / (1 + __expf(-g));
+
+        out.v[j] = g * s * u;
+        gate.v[j] = d.v[j] * u * s * (1 + g * (1 - s));
+        up.v[j] = d.v[j] * g * s;
+    }
+    store4(act + k, out);
+    store4(dgu + k + row * f, gate);
+    store4(dgu + k + row * f + f, up);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    to_bf16_kernel(bf16 *w, const float *p, int64_t n)
+{
+    int64_t k = thread_index() * 4;
+
+    if (k < n)
+        store4(w + k, load4(p + k));
+}
+
+void rope(bf16 *x, const float2 *turn, float sign, int64_t rows, int64_t ld,
+          int heads, int head_dim, int seq_len, cudaStream_t s)
+{
+    int64_t n = rows * heads * (head_dim / 2);
+
+    LAUNCH(rope_kernel, dim3(blocks_of(n)), dim3(THREADS), 0, s, x, turn, sign,
+           n, ld, heads, head_dim / 2, seq_len);
+}
+
+void swiglu_forward(bf16 *act, const bf16 *gu, int64_t rows, int f,
+                    cudaStream_t s)
+{
+    int64_t n = rows * f;
+
+    LAUNCH(swiglu_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, act, gu,
+           n, f);
+}
+
+void swiglu_backward(bf16 *dgu, bf16 *act, const bf16 *dact, const bf16 *gu,
+                     int64_t rows, int f, cudaStream_t s)
+{
+    int64_t n = rows * f;
+
+    LAUNCH(swiglu_back_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, dgu,
+           act, dact, gu, n, f);
+}
+
+void to_bf16(bf16 *w, const float *p, int64_t n, cudaStream_t s)
+{
+    LAUNCH(to_bf16_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, w, p,
+           n);
+}
