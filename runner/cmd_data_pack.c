@@ -14,7 +14,7 @@
 
 /* What the options are bound to before they are checked. */
 struct request {
-    const char *out, *split, *invalid, *note;
+    const char *out, *split, *invalid, *field, *note;
     struct opt_list glob, dirs, valid, more;
     double share, overlap;
     int64_t bytes, documents, depth, seed, shard;
@@ -138,6 +138,7 @@ static int resolve(struct pack_options *o, struct lists *l,
     o->seed = (uint64_t)q->seed;
     o->shard_bytes = q->shard;
     o->force = q->force;
+    o->text_field = q->field;
     o->note = q->note;
     l->input = xcalloc((size_t)(n + q->valid.n + q->more.n), sizeof *l->input);
     for (int i = 0; i < n; i++)
@@ -233,7 +234,9 @@ static const struct command pack_command = {
     "data pack", "data pack --out DIR FILE|DIR...",
     "pack text into training and validation sets of tokens",
     "  A document is a file, or what lies between NUL bytes in it; its tokens\n"
-    "  are its bytes and a NUL that ends it.  Exact copies and blank "
+    "  are its bytes and a NUL that ends it.  JSON lines (.jsonl) give a\n"
+    "  document a line; .gz .bz2 .xz and .zst are unpacked by the way.  Exact "
+    "copies and blank "
     "documents\n"
     "  are left out.  Validation documents are chosen by a hash of their text\n"
     "  (or of their directory), so the same input always splits the same way.\n"
@@ -257,6 +260,7 @@ int data_pack(int argc, char **argv)
     pack_defaults(&o);
     q = (struct request){.split = "document",
                          .invalid = "keep",
+                         .field = o.text_field,
                          .share = o.valid_share,
                          .overlap = o.max_overlap,
                          .documents = o.valid_documents,
@@ -276,6 +280,7 @@ int data_pack(int argc, char **argv)
         {"set", 0, OPT_LIST, &q.more, "NAME=PATH", "a further validation set, packed whole"},
         {"max-overlap", 0, OPT_DOUBLE, &q.overlap, "X", "leave out validation documents with more of their text in train"},
         {"invalid", 0, OPT_STRING, &q.invalid, "HOW", "documents that are not UTF-8: keep, drop or refuse (keep)"},
+        {"text-field", 0, OPT_STRING, &q.field, "NAME", "of JSON lines (.jsonl): which holds the text (text)"},
         {"seed", 0, OPT_INT, &q.seed, "N", "another split"},
         {"shard-bytes", 0, OPT_INT, &q.shard, "N", "size at which a shard is closed (2^30)"},
         {"note", 0, OPT_STRING, &q.note, "TEXT", "kept in the manifests: where the text is from"},

@@ -73,6 +73,7 @@ void pack_defaults(struct pack_options *o)
     o->valid_cap = 4000000;
     o->valid_documents = 30;
     o->max_overlap = 1;
+    o->text_field = "text";
     o->shard_bytes = (int64_t)1 << 30;
 }
 
@@ -113,6 +114,7 @@ static int scan(void *ctx, const uint8_t *text, size_t n, int64_t offset,
  * training text is the one to leave out. */
 static int list_inputs(struct job *j, struct err *e)
 {
+    j->files.text_field = j->o->text_field;
     for (int set = j->o->n_set - 1; set >= 0; set--)
         for (int i = 0; i < j->o->n_input; i++)
             if (j->o->input[i].set == set &&
@@ -140,7 +142,7 @@ static int each_file(struct job *j, int validation_only,
             held |= j->docs.doc[doc].set > PACK_TRAIN;
         if (validation_only && !held)
             continue;
-        if (pack_file_each(&j->files.file[f], visit, j, e))
+        if (pack_file_each(&j->files, f, visit, j, e))
             return -1;
         if (visit != scan && j->next != doc)
             return err_set(e, ERR_ENV, "%s: changed while it was packed",

@@ -2,11 +2,12 @@
  * sets by name.
  *
  * A document is a file, or what lies between NUL bytes where a file holds
- * some.  Blank documents and exact copies are left out and listed.  Which
- * documents validate is decided by a hash of the document's text (or of its
- * directory's name), never by its position, and they are whole.  How much of
- * the validation text occurs in the training text is measured, not assumed:
- * the share of its 64-byte windows found anywhere in train.
+ * some, or the text of a line of JSON lines; .gz, .bz2, .xz and .zst are
+ * unpacked by the way.  Blank documents and exact copies are left out and
+ * listed.  Which documents validate is decided by a hash of the document's text
+ * (or of its directory's name), never by its position, and they are whole.  How
+ * much of the validation text occurs in the training text is measured, not
+ * assumed: the share of its 64-byte windows found anywhere in train.
  *
  * Everything is streamed: memory is 64 bytes a document, the paths of the
  * files, and at most 130 MB for each validation set.  The result is made in a
@@ -57,6 +58,7 @@ struct pack_options {
     uint64_t seed;
     enum pack_invalid invalid; /* documents that are not UTF-8 */
     int64_t shard_bytes;       /* a shard is closed when it holds so many */
+    const char *text_field;    /* of JSON lines: which holds the text */
     const char *note; /* into the manifests: where the text is from; or NULL */
     int force;        /* replace another packed set at `out` */
 };

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "trainer/pack_stream.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -137,16 +138,19 @@ void pack_files_release(struct pack_files *files)
     memset(files, 0, sizeof *files);
 }
 
-int pack_file_each(const struct pack_file *f,
+int pack_file_each(const struct pack_files *files, size_t k,
                    int (*document)(void *ctx, const uint8_t *text, size_t n,
                                    int64_t offset, struct err *e),
                    void *ctx, struct err *e)
 {
+    const char *path = files->file[k].path;
     struct file_map map;
     size_t at = 0;
     int rc = 0;
 
-    if (file_map(&map, f->path, e))
+    if (pack_is_compressed(path) || pack_is_json_lines(path))
+        return pack_stream_each(path, files->text_field, document, ctx, e);
+    if (file_map(&map, path, e))
         return -1;
     if (map.len)
         madvise((void *)(uintptr_t)map.data, map.len, MADV_SEQUENTIAL);

@@ -16,6 +16,7 @@ struct pack_file {
 struct pack_files {
     struct pack_file *file;
     size_t n, cap;
+    const char *text_field; /* of JSON lines */
     int64_t other; /* neither regular file nor directory: passed over */
 };
 
@@ -27,10 +28,11 @@ int pack_files_add(struct pack_files *files, const char *path, int set,
                    struct err *e);
 void pack_files_release(struct pack_files *files);
 
-/* Call `document` for each document of the file, in order; text is borrowed.
- * A NUL at the end of the file ends its last document.  Stops at the first
- * nonzero return and returns it. */
-int pack_file_each(const struct pack_file *f,
+/* Call `document` for each document of file k, in order; text is borrowed.  A
+ * NUL at the end of the file ends its last document.  Compressed files are
+ * unpacked and JSON lines are read by the way (pack_stream.h).  Stops at the
+ * first nonzero return and returns it. */
+int pack_file_each(const struct pack_files *files, size_t k,
                    int (*document)(void *ctx, const uint8_t *text, size_t n,
                                    int64_t offset, struct err *e),
                    void *ctx, struct err *e);

@@ -440,6 +440,78 @@ static void text_that_is_not_utf8(void **state)
     assert_false(file_exists(in(*state, "refuse.packing")));
 }
 
+/* The same documents, whatever they are wrapped in. */
+static void wrapped_text_is_the_same_text(void **state)
+{
+    static const char *const wrapped[] = {
+        "gzip -c three > w.gz",
+        "xz -c three > w.xz",
+        "bzip2 -c three > w.bz2",
+        "zstd -q -c three > w.zst",
+        "for f in one/*/*; do printf '{\"id\": [1], \"text\": \"'; cat $f; "
+        "printf '\"}\\n'; done > w.jsonl",
+        "gzip -c w.jsonl > w.ndjson.gz",
+    };
+    static const char *const file[] = {"w.gz",  "w.xz",    "w.bz2",
+                                       "w.zst", "w.jsonl", "w.ndjson.gz"};
+    static const char *const need[] = {"gzip", "xz",   "bzip2",
+                                       "zstd", "true", "gzip"};
+    struct pack_options o;
+    struct pack_report plain, r;
+    int tried = 0;
+
+    put_documents(*state, "one", 0);
+    run("cd %s && for f in one/*/*; do cat $f; printf '\\0'; done > three",
+        (char *)*state);
+    pack_defaults(&o);
+    o.valid_share = 0.2;
+    pack_ok(&plain, &o, in(*state, "three"), in(*state, "plain"));
+    for (size_t k = 0; k < ARRAY_LEN(wrapped); k++) {
+        char have[64];
+
+        snprintf(have, sizeof have, "command -v %s > /dev/null", need[k]);
+        if (system(have))
+            continue;
+        run("cd %s && %s", (char *)*state, wrapped[k]);
+        o.force = 1;
+        pack_ok(&r, &o, in(*state, file[k]), in(*state, "out"));
+        assert_int_equal(r.documents, DOCUMENTS);
+        assert_string_equal(r.set[0].sha256, plain.set[0].sha256);
+        assert_string_equal(r.set[1].sha256, plain.set[1].sha256);
+        tried++;
+    }
+    assert_true(tried >= 3);
+}
+
+static void damaged_wrapping_is_refused(void **state)
+{
+    /* clang-format off */
+    static const struct { const char *file, *text, *says; } cases[] = {
+        {"a.gz", "this is not compressed", "a.gz: damaged (gzip"},
+        {"b.jsonl", "{\"text\": \"fine\"}\n\n{\"text\": 3}\n", "b.jsonl:3: expected an object with a text \"text\""},
+        {"c.jsonl", "{\"text\": \"fine\"}\n{\"body\": \"x\"}", "c.jsonl:2: expected an object"},
+        {"d.jsonl", "{\"text\": \"fine\"}\n{\"text\": \"cut", "d.jsonl:2: "},
+        {"e.jsonl", "[1, 2]\n", "e.jsonl:1: expected an object"},
+        {"f.jsonl", "{\"text\": \"a\\u0000b\"}\n", "f.jsonl:1: "},
+    };
+    /* clang-format on */
+    struct pack_options o;
+    struct pack_report r;
+    struct err e;
+
+    pack_defaults(&o);
+    o.split = PACK_WHOLE;
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        put(*state, cases[k].file, cases[k].text, strlen(cases[k].text));
+        assert_int_equal(
+            pack_dir(&r, &o, in(*state, cases[k].file), in(*state, "out"), &e),
+            -1);
+        if (!strstr(e.text, cases[k].says))
+            fail_msg("%s", e.text);
+        assert_false(file_exists(in(*state, "out")));
+    }
+}
+
 static void the_same_again_changes_nothing(void **state)
 {
     struct pack_options o;
@@ -593,6 +665,8 @@ int main(void)
         IN_DIR(overlap_is_measured_exactly),
         IN_DIR(overlapping_documents_can_be_left_out),
         IN_DIR(text_that_is_not_utf8),
+        IN_DIR(wrapped_text_is_the_same_text),
+        IN_DIR(damaged_wrapping_is_refused),
         IN_DIR(the_same_again_changes_nothing),
         IN_DIR(foreign_files_are_never_replaced),
         IN_DIR(leftovers_are_cleared_and_one_packs_at_a_time),
