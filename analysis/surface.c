@@ -289,14 +289,20 @@ int surface_refit(struct surface_fit *f, const struct surface_data *d,
                   struct err *e)
 {
     double from[VARPRO_MAX + 1][SURFACE_MAX], q[SURFACE_MAX];
+    struct multistart m;
     struct problem p;
     size_t reached;
     int n = 0, rc = -1;
 
     if (problem_init(&p, d, &f->options, e))
         goto out;
-    if (p.info->map[1] >= 0)
+    if (f->options.refit_grid) {
+        if (multistart(&m, &p, 1, e))
+            goto out;
+        memcpy(from[n++], m.q, sizeof(m.q));
+    } else if (p.info->map[1] >= 0) {
         n = varpro_search(from, 2, &p, 12, NULL);
+    }
     form_to_internal(from[n++], &f->s, &p.frame);
     double value = polish(q, from, n, &p, &reached);
     if (!isfinite(value)) {

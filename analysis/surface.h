@@ -74,11 +74,12 @@ struct surface_options {
     enum surface_form form;
     enum surface_objective objective;
     enum surface_method method;
-    double delta; /* of Huber; 1e-3 */
-    double over;  /* of asymmetric; 10 */
-    double level; /* of the profile intervals; 0.9 */
-    int profile;  /* profile every exponent: intervals and identifiability */
-    int threads;  /* of the grid of starts; 0 or 1: none */
+    double delta;   /* of Huber; 1e-3 */
+    double over;    /* of asymmetric; 10 */
+    double level;   /* of the profile intervals; 0.9 */
+    int profile;    /* profile every exponent: intervals and identifiability */
+    int threads;    /* of the grid of starts; 0 or 1: none */
+    int refit_grid; /* surface_refit searches by the grid of starts, too */
 };
 /* chinchilla, huber, varpro, 1e-3, 10, 0.9, profile on. */
 extern const struct surface_options surface_defaults;

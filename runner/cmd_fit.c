@@ -215,6 +215,8 @@ static int fit_main(const struct command *self, int argc, char **argv)
          "rows, group, or a column whose values are drawn together"},
         {"indices", 0, OPT_STRING, &a->indices, "FILE",
          "draws of the bootstrap, one resample a line"},
+        {"refit", 0, OPT_STRING, &a->refit, "HOW",
+         "surface: resamples by varpro (usual) or grid (all starts again)"},
         {"level", 0, OPT_DOUBLE, &a->level, "P", "of intervals (0.9)"},
         {"seed", 0, OPT_INT, &a->seed, "S", "of resampling (1)"},
         {"threads", 't', OPT_INT, &threads, "N", "for starts and resamples"},

@@ -10,7 +10,7 @@
 /* What was asked for; strings are NULL where nothing was. */
 struct fit_ask {
     const char *form, *objective, *method, *size, *response, *resample;
-    const char *holdout, *indices, *x, *y;
+    const char *holdout, *indices, *x, *y, *refit;
     double delta, over, level;
     int64_t bootstrap; /* -1: the law's own default */
     int64_t seed;
@@ -36,6 +36,11 @@ extern const struct fit_law fit_laws[FIT_LAWS];
 /* fit_surface.c */
 int fit_law_surface(struct fit_result *out, struct points *p,
                     const struct fit_ask *ask, struct err *e);
+/* The surface of the used points alone; *factor: 6 or 1 (surface_optimum). */
+struct surface_fit;
+int fit_surface_only(struct surface_fit *f, double *factor,
+                     const struct points *p, const struct fit_ask *ask,
+                     struct err *e);
 
 /* A word of a fixed list, by its parser; *v keeps its value when text is NULL.
  * names/n for the message. */

@@ -48,6 +48,11 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
     o->over = ask->over;
     o->level = ask->level;
     o->threads = ask->threads;
+    if (ask->refit && strcmp(ask->refit, "grid") != 0 &&
+        strcmp(ask->refit, "varpro") != 0)
+        return err_set(e, ERR_USAGE, "--refit %.60s: expected varpro or grid",
+                       ask->refit);
+    o->refit_grid = ask->refit && strcmp(ask->refit, "grid") == 0;
     if (!(o->delta > 0) || !(o->over > 0))
         return err_set(e, ERR_USAGE,
                        "--delta and --over must be positive, found %g and %g",
@@ -204,6 +209,25 @@ static int out_of_sample(struct fit_result *out, const struct surface_data *d,
 out:
     free(held);
     return rc;
+}
+
+int fit_surface_only(struct surface_fit *f, double *factor,
+                     const struct points *p, const struct fit_ask *ask,
+                     struct err *e)
+{
+    struct surface_options so;
+    struct surface_data d;
+    struct columns c;
+    struct points used;
+
+    points_init(&used);
+    points_select(&used, p, NULL);
+    int rc = options(&so, ask, e) || choose(&c, &used, ask, e) ||
+             gather(&d, &used, &c, so.form, e) || surface_fit(f, &d, &so, e);
+    if (rc == 0)
+        *factor = c.factor;
+    points_release(&used);
+    return rc ? -1 : 0;
 }
 
 int fit_law_surface(struct fit_result *out, struct points *p,
