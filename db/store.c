@@ -261,6 +261,16 @@ static void end_session(struct store *db)
     sql_run(&q, NULL);
 }
 
+/* At rest the file is one file that needs no others, unless somebody is just
+ * reading: then it keeps its log, and the next writer settles it. */
+static void settle(struct store *db)
+{
+    if (db->mode != STORE_WRITE || db->network)
+        return;
+    sqlite3_busy_timeout(db->h, 0);
+    sqlite3_exec(db->h, "PRAGMA journal_mode = delete", NULL, NULL, NULL);
+}
+
 void store_close(struct store *db)
 {
     if (!db)
@@ -270,6 +280,7 @@ void store_close(struct store *db)
     if (db->h) {
         end_session(db);
         journal_close(db);
+        settle(db);
         disconnect(db);
     }
     lock_release(db->lock);

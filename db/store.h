@@ -3,9 +3,9 @@
  * One SQLite file.  One process writes (rank 0); anybody may read at any time.
  * Writers hold a lock beside the file (FILE.lock: host, pid, job) for as long
  * as they have it open; a second writer is refused with those facts.  WAL on
- * local disks, rollback journal on network file systems.  The schema is
- * schema.sql, its version is user_version, migrations run at open.  A store is
- * used by one thread at a time. */
+ * local disks while it is written, rollback journal on network file systems.
+ * The schema is schema.sql, its version is user_version, migrations run at
+ * open.  A store is used by one thread at a time. */
 #ifndef LOGLOG_DB_STORE_H
 #define LOGLOG_DB_STORE_H
 

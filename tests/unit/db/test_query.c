@@ -280,6 +280,46 @@ static void each_row_reaches_the_callback(void **state)
             "only read");
 }
 
+struct page {
+    const char *text; /* of docs/database.md */
+    int columns;
+};
+
+/* view, column: `column` stands in the paragraph of **view**. */
+static int documented(void *ctx, int n, const char *const *value)
+{
+    struct page *page = ctx;
+    char mark[96];
+    const char *from, *to, *at;
+
+    assert_int_equal(n, 2);
+    snprintf(mark, sizeof mark, "\n**%s**", value[0]);
+    from = strstr(page->text, mark);
+    if (!from)
+        fail_msg("view %s is not documented", value[0]);
+    to = strstr(from + 3, "\n**");
+    snprintf(mark, sizeof mark, "`%s`", value[1]);
+    at = strstr(from, mark);
+    if (!at || (to && at > to))
+        fail_msg("column %s of view %s is not documented", value[1], value[0]);
+    page->columns++;
+    return 0;
+}
+
+static void every_column_is_documented(void **state)
+{
+    struct lab *l = *state;
+    struct page page = {.columns = 0};
+    char *text;
+    size_t n;
+
+    ok(file_read(&text, &n, DOCS "/database.md", 1 << 20, &err));
+    page.text = text;
+    ok(db_each(l->db, query_find("schema")->sql, documented, &page, &err));
+    assert_true(page.columns > 100);
+    free(text);
+}
+
 #define STUDY(f) cmocka_unit_test_setup_teardown(f, lab_study, lab_teardown)
 
 int main(void)
@@ -295,6 +335,7 @@ int main(void)
         STUDY(saved_queries_all_run),
         STUDY(a_full_output_is_an_error),
         STUDY(each_row_reaches_the_callback),
+        STUDY(every_column_is_documented),
     };
 
     return cmocka_run_group_tests_name("query", tests, NULL, NULL);

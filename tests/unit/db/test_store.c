@@ -158,6 +158,7 @@ static void a_read_only_directory_is_named(void **state)
 
     store_close(l->db);
     l->db = NULL;
+    exec(l->path, "PRAGMA journal_mode = wal"); /* the harder case */
     assert_int_equal(chmod(l->dir, 0555), 0);
     pid = fork();
     if (pid == 0) {
@@ -255,6 +256,23 @@ static void network_file_systems_are_known(void **state)
         if (name)
             assert_ptr_equal(
                 lock_network_name((unsigned long)(int)rows[i].magic), name);
+    }
+}
+
+static void at_rest_the_file_is_alone(void **state)
+{
+    static const char *const beside[] = {"-wal", "-shm", "-journal"};
+    struct lab *l = *state;
+    char name[128];
+
+    snprintf(name, sizeof name, "%s-wal", l->path);
+    assert_true(file_exists(name)); /* while it is written */
+    store_close(l->db);
+    ok(store_open(&l->db, l->path, STORE_READ, &err));
+    assert_number(l->db, "SELECT count(*) FROM studies", 1);
+    for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+        snprintf(name, sizeof name, "%s%s", l->path, beside[i]);
+        assert_false(file_exists(name));
     }
 }
 
@@ -357,6 +375,7 @@ int main(void)
         NEW(a_second_writer_is_told_who_has_it),
         NEW(a_killed_writer_leaves_no_lock),
         NEW(network_file_systems_are_known),
+        STUDY(at_rest_the_file_is_alone),
         STUDY(transactions_nest_and_the_outermost_commits),
         STUDY(an_open_transaction_is_undone_at_close),
         STUDY(a_full_disk_is_told_and_nothing_is_lost),
