@@ -100,7 +100,7 @@ INLINE vec vmax(vec x, vec y)
 /* A fused multiply-add of a CPU that has none: the product of two floats is
  * exact in double; the sum is rounded to odd (Boldo and Melquiond), after
  * which rounding to float is as if from the exact value. */
-INLINE float fma_by_double(float a, float b, float c)
+static __attribute__((unused)) float fma_by_double(float a, float b, float c)
 {
     double p = (double)a * (double)b, d = (double)c, s = p + d;
     double back = s - p, err = (p - (s - back)) + (d - back);
