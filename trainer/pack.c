@@ -87,6 +87,10 @@ static int scan(void *ctx, const uint8_t *text, size_t n, int64_t offset,
     struct pack_doc *d;
     size_t bad, first = 0;
 
+    if (pack_is_blank(text, n)) {
+        j->r->blank++;
+        return 0;
+    }
     pack_docs_add(&j->docs, j->o, &j->files, j->file, text, n, offset);
     d = &j->docs.doc[j->docs.n - 1];
     j->r->documents++;
@@ -103,7 +107,7 @@ static int scan(void *ctx, const uint8_t *text, size_t n, int64_t offset,
     if (pack_note_invalid(&j->notes, f->path, offset, n, bad,
                           offset + (int64_t)first, e))
         return -1;
-    if (j->o->invalid == PACK_DROP && d->set != PACK_NOWHERE) {
+    if (j->o->invalid == PACK_DROP) {
         d->set = PACK_NOWHERE;
         d->why = PACK_NOT_UTF8;
     }
@@ -176,10 +180,13 @@ static int hold(void *ctx, const uint8_t *text, size_t n, int64_t offset,
                 struct err *e)
 {
     struct job *j = ctx;
-    const struct pack_doc *d = same_doc(j, text, n, e);
+    const struct pack_doc *d;
     struct set_job *s;
 
     (void)offset;
+    if (pack_is_blank(text, n))
+        return 0;
+    d = same_doc(j, text, n, e);
     if (!d)
         return -1;
     if (d->set <= PACK_TRAIN)
@@ -253,9 +260,12 @@ static int train_document(void *ctx, const uint8_t *text, size_t n,
                           int64_t offset, struct err *e)
 {
     struct job *j = ctx;
-    const struct pack_doc *d = same_doc(j, text, n, e);
+    const struct pack_doc *d;
 
     (void)offset;
+    if (pack_is_blank(text, n))
+        return 0;
+    d = same_doc(j, text, n, e);
     if (!d)
         return -1;
     if (d->set != PACK_TRAIN)
@@ -365,9 +375,7 @@ static int count_left_out(struct job *j, struct err *e)
         const struct pack_doc *d = &j->docs.doc[k];
         const char *path = j->files.file[d->file].path;
 
-        if (d->why == PACK_BLANK) {
-            j->r->blank++;
-        } else if (d->why == PACK_COPY) {
+        if (d->why == PACK_COPY) {
             const struct pack_doc *first = &j->docs.doc[d->unit];
             j->r->duplicates++;
             j->r->duplicate_bytes += d->len;

@@ -79,7 +79,7 @@ struct pack_report {
     int n_set;
     struct pack_set_report set[PACK_SETS];
     int64_t files, other_files; /* read; not regular, passed over */
-    int64_t documents, bytes;   /* before anything is left out */
+    int64_t documents, bytes;   /* not blank; before more is left out */
     int64_t blank, duplicates, duplicate_bytes;
     int64_t invalid_documents, invalid_bytes;
     int64_t overlapping; /* left out by max_overlap */

@@ -47,7 +47,7 @@ static size_t directory(const char *name, int depth)
     return len;
 }
 
-static int blank(const uint8_t *text, size_t n)
+int pack_is_blank(const uint8_t *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!memchr(" \t\n\v\f\r", text[i], 6))
@@ -76,10 +76,6 @@ void pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
         o->seed, o->split == PACK_BY_DIRECTORY
                      ? hash_xxh3(f->name, directory(f->name, o->split_depth))
                      : d->hash);
-    if (blank(text, n)) {
-        d->set = PACK_NOWHERE;
-        d->why = PACK_BLANK;
-    }
 }
 
 void pack_docs_dedup(struct pack_docs *docs)

@@ -12,7 +12,7 @@
 
 #define PACK_NOWHERE (-1)
 
-enum pack_why { PACK_KEPT, PACK_BLANK, PACK_COPY, PACK_NOT_UTF8, PACK_OVERLAP };
+enum pack_why { PACK_KEPT, PACK_COPY, PACK_NOT_UTF8, PACK_OVERLAP };
 
 struct pack_doc {
     uint64_t hash, hash2; /* of the text; both equal: the same text */
@@ -29,8 +29,10 @@ struct pack_docs {
     size_t n, cap;
 };
 
-/* A document as it is met: hashes and blankness; set and unit are those of
- * the options for this file. */
+/* Nothing but white space: such a text is no document, in every pass. */
+int pack_is_blank(const uint8_t *text, size_t n);
+/* A document as it is met: its hashes; set and unit are those of the options
+ * for this file. */
 void pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
                    const struct pack_files *files, uint32_t file,
                    const uint8_t *text, size_t n, int64_t offset);

@@ -299,7 +299,7 @@ static void copies_are_left_out_of_train(void **state)
     o.out = in(*state, "out");
     if (pack(&r, &o, &e))
         fail_msg("%s", e.text);
-    assert_int_equal(r.documents, 6);
+    assert_int_equal(r.documents, 5);
     assert_int_equal(r.blank, 1);
     assert_int_equal(r.duplicates, 2);
     assert_int_equal(r.duplicate_bytes, 58);
