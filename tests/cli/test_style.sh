@@ -20,7 +20,7 @@ fi
 if command -v shellcheck >/dev/null; then
     tried=1
     while read -r file; do
-        if shellcheck -x -S info "$file"; then
+        if shellcheck -x -S warning "$file"; then
             ok
         else
             not_ok "$file: shellcheck"
