@@ -4,12 +4,11 @@
  * over the groups. */
 #include "analysis/bootstrap.h"
 
+#include "analysis/boot_draws.h"
 #include "analysis/stat.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -151,68 +150,6 @@ static void run_threads(struct job *j, int threads)
         pthread_join(id[t], NULL);
 }
 
-/* The draws of a file: lines of group numbers. */
-static int read_draws(size_t **draw, size_t *resamples, size_t *per,
-                      const char *path, size_t n_groups, struct err *e)
-{
-    char *text = NULL, *at;
-    size_t len, n = 0, cap = 0, in_line = 0;
-    int line = 1, rc = -1;
-
-    *draw = NULL;
-    *resamples = *per = 0;
-    if (file_read(&text, &len, path, (size_t)1 << 30, e))
-        return -1;
-    for (at = text;; at++) {
-        if (isdigit((unsigned char)*at)) {
-            char *end;
-            unsigned long long v = strtoull(at, &end, 10);
-            if (v >= n_groups) {
-                err_set(e, ERR_USAGE, "%s:%d: index %llu, expected 0 to %zu",
-                        path, line, v, n_groups - 1);
-                goto out;
-            }
-            *draw = mem_grow(*draw, &cap, n + 1, sizeof(**draw));
-            (*draw)[n++] = (size_t)v;
-            in_line++;
-            at = end;
-        }
-        if (*at == '\n' || *at == '\0') {
-            if (in_line > 0 && *per > 0 && in_line != *per) {
-                err_set(e, ERR_USAGE,
-                        "%s:%d: %zu indices, expected %zu as in the lines "
-                        "above",
-                        path, line, in_line, *per);
-                goto out;
-            }
-            if (in_line > 0) {
-                *per = in_line;
-                ++*resamples;
-            }
-            in_line = 0;
-            line++;
-            if (*at == '\0')
-                break;
-        } else if (!strchr(" \t\r,;[]", *at)) {
-            err_set(e, ERR_USAGE, "%s:%d: unexpected '%c', expected numbers",
-                    path, line, *at);
-            goto out;
-        }
-    }
-    if (*resamples == 0) {
-        err_set(e, ERR_USAGE, "%s: no resamples in it", path);
-        goto out;
-    }
-    rc = 0;
-out:
-    free(text);
-    if (rc) {
-        free(*draw);
-        *draw = NULL;
-    }
-    return rc;
-}
-
 /* Move the good rows to the front; returns their number. */
 static size_t compact(double *value, const char *ok, size_t n, size_t n_stat)
 {
@@ -247,7 +184,7 @@ int bootstrap_run(struct bootstrap *b, const struct boot_options *o,
         goto out;
     }
     if (o->indices &&
-        read_draws(&draw, &j.resamples, &j.per, o->indices, g.n_groups, e))
+        boot_draws_read(&draw, &j.resamples, &j.per, o->indices, g.n_groups, e))
         goto out;
     j.draw = draw;
     j.n_jack = o->jackknife ? g.n_groups : 0;

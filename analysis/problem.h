@@ -42,6 +42,8 @@ void problem_residuals(double *r, const double *q, const struct problem *p);
 /* The gradient of row i's residual (n of the form). */
 void problem_row(double *g, const double *q, const struct problem *p, size_t i);
 
+/* The objective with its corners rounded to `width` where it has any. */
+struct rho problem_rho(const struct surface_options *o, double width);
 /* A rounder objective on which a search does not stumble. */
 struct rho problem_smooth(const struct problem *p);
 /* L-BFGS from q on rho, in scaled variables; returns evaluations. */
