@@ -22,7 +22,7 @@ static double descent_fn(double *g, const double *z, void *ctx)
 {
     struct descent *d = ctx;
     int n = d->p->info->n;
-    double q[SURFACE_MAX];
+    double q[SURFACE_MAX] = {0};
 
     for (int i = 0; i < n; i++)
         q[i] = z[i] / d->scale[i];
