@@ -32,19 +32,27 @@ void laws_opts_default(struct laws_opts *o)
                             .seed = 1};
 }
 
+/* Who says where lr and batch come from: the last predict stage, else the
+ * last verify, else the last isoflop stage. */
+static const struct stage *rate_stage(const struct study *s)
+{
+    static const enum stage_kind order[] = {STAGE_PREDICT, STAGE_VERIFY,
+                                            STAGE_ISOFLOP};
+
+    for (size_t k = 0; k < ARRAY_LEN(order); k++)
+        for (int i = s->n_stage; i-- > 0;)
+            if (s->stage[i].kind == order[k])
+                return &s->stage[i];
+    return NULL;
+}
+
 void laws_opts_study(struct laws_opts *o, const struct study *s)
 {
-    const struct stage *from = NULL;
+    const struct stage *from = rate_stage(s);
 
     laws_opts_default(o);
     o->model = s->base.model;
     o->shape = s->shape;
-    for (int i = 0; i < s->n_stage; i++) {
-        const struct stage *st = &s->stage[i];
-        if (st->kind == STAGE_VERIFY || (st->kind == STAGE_ISOFLOP &&
-                                         !(from && from->kind == STAGE_VERIFY)))
-            from = st;
-    }
     if (!from)
         return;
     o->hyper = from->hyper;

@@ -36,7 +36,7 @@ struct laws_opts {
 /* Without a study: DeepSeek LLM's vocabulary, context and proportions. */
 void laws_opts_default(struct laws_opts *o);
 /* From the study's base model, shape rule and the hyper source of its last
- * verify stage (else of its last isoflop stage). */
+ * predict stage (else of its last verify, else of its last isoflop stage). */
 void laws_opts_study(struct laws_opts *o, const struct study *s);
 
 struct laws {

@@ -301,7 +301,7 @@ static void test_table_rows_line_up(void **state)
 static double covered(const struct truth *t, double noise, double ahead,
                       int studies)
 {
-    struct laws_opts o = options(0);
+    struct laws_opts o = options(60);
     struct rng r = {12, RNG_TEST, 0};
     int in = 0, n = 0;
 

@@ -1,0 +1,381 @@
+/* report_load: rows of the views as the plain data of analysis/report.h. */
+#include "runner/report_load.h"
+
+#include "analysis/svg.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "db/fits.h"
+#include "db/query.h"
+#include "db/runs.h"
+#include "runner/version.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CURVE_POINTS 160 /* bins of the log of compute */
+#define MAX_CURVES 12
+
+/* The tables that are rows of a view; :study stands for the study's id. */
+static const struct {
+    const char *title, *note;
+    const char *head[PAGE_COLS];
+    const char *sql;
+} tables[REPORT_TABLES] = {
+    /* clang-format off */
+    [REPORT_STAGES] = {
+        "Stages", NULL,
+        {"stage", "kind", "state", "runs", "reason", NULL},
+        "SELECT stage, kind, state, runs, reason FROM stages "
+        "WHERE study_id = :study ORDER BY stage_id"},
+    [REPORT_COST] = {
+        "Compute and time", "flops are M D; wasted: computed and thrown away "
+        "by attempts that ended before a checkpoint. A run that serves two "
+        "stages is counted in both.",
+        {"stage", "runs", "results", "attempts", "failures", "flops",
+         "flops trained", "flops wasted", "training, s", "evaluation, s",
+         "checkpoints, s", "slot time, s", NULL},
+        "SELECT stage, runs, results, attempts, failures, flops, "
+        "flops_trained, flops_wasted, train_seconds, eval_seconds, "
+        "checkpoint_seconds, slot_seconds FROM cost WHERE study_id = :study "
+        "ORDER BY stage_id"},
+    [REPORT_ATTEMPTS] = {
+        "Where the runs were trained", NULL,
+        {"host", "device", "ranks", "gang", "build", "commit", "attempts",
+         "first started", "last ended", "command", NULL},
+        "SELECT host, device, ranks, gang, build, commit_id, count(*), "
+        "min(started), max(ended), argv FROM attempts WHERE run IN (SELECT run "
+        "FROM runs WHERE study_id = :study) GROUP BY host, device, ranks, gang, "
+        "build, commit_id, argv ORDER BY min(started)"},
+    [REPORT_DATA] = {
+        "Data sets", "id: a hash of the training and validation tokens.",
+        {"id", "vocabulary", "context", "schedule", "precision", "runs",
+         "most epochs", NULL},
+        "SELECT data, vocab, seq_len, schedule, dtype, count(*), max(epochs) "
+        "FROM runs WHERE study_id = :study GROUP BY data, vocab, seq_len, "
+        "schedule, dtype"},
+    [REPORT_FITS] = {
+        "Fits that were stored", "input: SHA-256 of the points a fit saw.",
+        {"fit", "made", "law", "method", "points", "identified", "refused",
+         "input", NULL},
+        "SELECT fit, at, law, method, n, iif(identified, 'yes', 'no'), "
+        "refused, substr(input, 1, 16) FROM fits WHERE study_id = :study "
+        "ORDER BY fit"},
+    [REPORT_EVENTS] = {
+        "Events", "The last 200.",
+        {"at", "kind", "run", "what", NULL},
+        "SELECT at, kind, nullif(run, 0), text FROM (SELECT * FROM events "
+        "WHERE study_id = :study ORDER BY event DESC LIMIT 200) ORDER BY event"},
+    /* clang-format on */
+};
+
+/* --- tables --- */
+
+/* A number of a view for people: five digits; whole numbers as they are. */
+static char *shorten(const char *text)
+{
+    char buf[64];
+    double v;
+
+    if (!text)
+        return NULL;
+    if (!strpbrk(text, ".e") || strpbrk(text, ":T") || str_to_double(text, &v))
+        return xstrdup(text);
+    snprintf(buf, sizeof buf, "%.5g", v);
+    return xstrdup(buf);
+}
+
+static int add_row(void *ctx, int n, const char *const *value)
+{
+    struct report_table *t = ctx;
+    size_t at = t->rows * (size_t)t->cols;
+
+    t->cell = xrealloc(t->cell, (at + (size_t)t->cols) * sizeof *t->cell);
+    for (int i = 0; i < t->cols; i++)
+        t->cell[at + (size_t)i] = i < n ? shorten(value[i]) : NULL;
+    t->rows++;
+    return 0;
+}
+
+static void put_study(struct str *out, const char *sql, int64_t id)
+{
+    const char *at = strstr(sql, ":study");
+
+    BUG_ON(!at);
+    str_add_n(out, sql, (size_t)(at - sql));
+    str_addf(out, "%lld%s", (long long)id, at + strlen(":study"));
+}
+
+static int load_tables(struct report_input *r, struct store *db, struct err *e)
+{
+    struct str sql;
+    int rc = 0;
+
+    str_init(&sql);
+    for (int i = 0; i < REPORT_TABLES && !rc; i++) {
+        struct report_table *t = &r->data.table[i];
+        t->title = tables[i].title;
+        t->note = tables[i].note;
+        t->head = tables[i].head;
+        while (t->head[t->cols])
+            t->cols++;
+        str_clear(&sql);
+        put_study(&sql, tables[i].sql, r->in.id);
+        rc = db_each(db, sql.text, add_row, t, e);
+    }
+    str_release(&sql);
+    return rc;
+}
+
+/* --- predictions --- */
+
+static void own(struct report_input *r, char *text)
+{
+    r->owned =
+        mem_grow(r->owned, &r->cap_owned, r->n_owned + 1, sizeof *r->owned);
+    r->owned[r->n_owned++] = text;
+}
+
+/* Finished runs of the same budget and shape. */
+static void find_measured(struct report_prediction *q, const struct points *v)
+{
+    q->measured = xcalloc(v->n + 1, sizeof *q->measured);
+    q->seed = xcalloc(v->n + 1, sizeof *q->seed);
+    q->run = xcalloc(v->n + 1, sizeof *q->run);
+    for (size_t i = 0; i < v->n; i++) {
+        if (!v->used[i] ||
+            fabs(v->col[POINT_BUDGET][i] / q->flops - 1) > 1e-9 ||
+            v->col[POINT_D_MODEL][i] != (double)q->d_model ||
+            v->col[POINT_N_LAYER][i] != (double)q->n_layer ||
+            !isfinite(v->col[POINT_BPB][i]))
+            continue;
+        q->measured[q->n] = v->col[POINT_BPB][i];
+        q->seed[q->n] = (int64_t)v->col[POINT_SEED][i];
+        q->run[q->n++] = v->run[i];
+    }
+}
+
+static int load_predictions(struct report_input *r, struct store *db,
+                            struct err *e)
+{
+    struct db_prediction *p;
+    size_t n;
+
+    if (db_predictions(&p, &n, db, r->in.id, e))
+        return -1;
+    r->prediction = xcalloc(n + 1, sizeof *r->prediction);
+    for (size_t i = 0; i < n; i++) {
+        struct report_prediction *q = &r->prediction[i];
+        char *made = xstrdup(p[i].made), *sha = xstrdup(p[i].sha256);
+        *q = (struct report_prediction){.flops = p[i].choice.flops,
+                                        .M = p[i].M,
+                                        .N = p[i].N,
+                                        .D = p[i].D,
+                                        .lr = p[i].choice.lr,
+                                        .batch =
+                                            (double)p[i].choice.batch_tokens,
+                                        .n_layer = p[i].choice.model.n_layer,
+                                        .d_model = p[i].choice.model.d_model,
+                                        .bpb = p[i].bpb,
+                                        .lo = p[i].bpb_lo,
+                                        .hi = p[i].bpb_hi,
+                                        .level = p[i].level,
+                                        .decades = p[i].decades,
+                                        .made = made,
+                                        .sha256 = sha};
+        own(r, made);
+        own(r, sha);
+        find_measured(q, &r->in.verify);
+        free(p[i].json);
+    }
+    free(p);
+    r->data.prediction = r->prediction;
+    r->data.n_prediction = n;
+    return 0;
+}
+
+/* --- loss curves --- */
+
+struct bins {
+    double lo, hi, x[CURVE_POINTS], y[CURVE_POINTS];
+    int n[CURVE_POINTS];
+};
+
+static int add_step(void *ctx, int n, const char *const *value)
+{
+    struct bins *b = ctx;
+    double x, y;
+    int k;
+
+    if (n < 2 || !value[0] || !value[1] || str_to_double(value[0], &x) ||
+        str_to_double(value[1], &y) || x <= 0)
+        return 0;
+    k = (int)(CURVE_POINTS * log(x / b->lo) / log(b->hi / b->lo));
+    k = k < 0 ? 0 : k >= CURVE_POINTS ? CURVE_POINTS - 1 : k;
+    b->x[k] += log(x);
+    b->y[k] += y;
+    b->n[k]++;
+    return 0;
+}
+
+/* The training loss of a run in bins of the log of compute; 0 points when no
+ * steps were kept. */
+static int load_curve(struct plot_curve *c, struct store *db, int64_t run,
+                      double budget, struct err *e)
+{
+    struct bins b = {.lo = budget / 1000, .hi = budget * 1.01};
+    struct scale label;
+    char sql[160];
+
+    snprintf(sql, sizeof sql,
+             "SELECT flops, loss FROM curves WHERE run = %lld ORDER BY step",
+             (long long)run);
+    if (db_each(db, sql, add_step, &b, e))
+        return -1;
+    c->x = xmalloc(CURVE_POINTS * sizeof *c->x);
+    c->y = xmalloc(CURVE_POINTS * sizeof *c->y);
+    c->n = 0;
+    c->budget = budget;
+    label = (struct scale){.lo = 1, .hi = 10, .log = 1};
+    scale_label(c->label, budget, &label);
+    for (int k = 0; k < CURVE_POINTS; k++) {
+        if (!b.n[k])
+            continue;
+        c->x[c->n] = exp(b.x[k] / b.n[k]);
+        c->y[c->n++] = b.y[k] / b.n[k];
+    }
+    return 0;
+}
+
+/* The run with the lowest loss at each budget of a set of points. */
+static size_t best_runs(int64_t *run, double *budget, size_t max,
+                        const struct points *p)
+{
+    double best[MAX_CURVES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++) {
+        double b = p->col[POINT_BUDGET][i], y = p->col[POINT_LOSS][i];
+        size_t k = 0;
+        if (!p->used[i] || !(b > 0) || !isfinite(y))
+            continue;
+        while (k < n && fabs(budget[k] / b - 1) > 1e-6)
+            k++;
+        if (k == max || (k < n && best[k] <= y))
+            continue;
+        n += k == n;
+        run[k] = p->run[i];
+        budget[k] = b;
+        best[k] = y;
+    }
+    return n;
+}
+
+static int by_budget(const void *a, const void *b)
+{
+    const struct plot_curve *p = a, *q = b;
+    return p->budget < q->budget ? -1 : p->budget > q->budget;
+}
+
+static int load_curves(struct report_input *r, struct store *db, struct err *e)
+{
+    const struct points *set[] = {&r->in.isoflop, &r->in.verify};
+    int64_t run[MAX_CURVES];
+    double budget[MAX_CURVES];
+    size_t n = 0;
+
+    r->curve = xcalloc(2 * MAX_CURVES, sizeof *r->curve);
+    for (int s = 0; s < 2; s++) {
+        size_t m = best_runs(run, budget, MAX_CURVES, set[s]);
+        for (size_t i = 0; i < m; i++) {
+            if (load_curve(&r->curve[n], db, run[i], budget[i], e))
+                return -1;
+            r->data.n_curve = ++n;
+        }
+    }
+    qsort(r->curve, n, sizeof *r->curve, by_budget);
+    r->data.curve = r->curve;
+    for (size_t i = 0; i < n; i++) /* imported runs have no steps */
+        if (r->curve[i].n < 2) {
+            r->data.n_curve = 0;
+            break;
+        }
+    return 0;
+}
+
+/* --- all --- */
+
+static void say_subtitle(struct report_input *r, struct store *db)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    char made[32] = "";
+
+    if (gmtime_r(&now, &utc))
+        strftime(made, sizeof made, "%Y-%m-%d %H:%M UTC", &utc);
+    snprintf(r->subtitle, sizeof r->subtitle,
+             "Report of %s, made %s by loglog %s (%s)", store_path(db), made,
+             VERSION_TEXT, version_commit());
+}
+
+int report_load(struct report_input *r, struct store *db, const char *name,
+                struct err *e)
+{
+    struct laws_opts o;
+
+    memset(r, 0, sizeof *r);
+    if (laws_input_read(&r->in, db, name, e))
+        return -1;
+    if (db_study_text(&r->text, db, r->in.id, e) || load_tables(r, db, e) ||
+        load_predictions(r, db, e) || load_curves(r, db, e)) {
+        report_unload(r);
+        return -1;
+    }
+    laws_input_opts(&o, &r->in);
+    r->have_laws =
+        !laws_fit(&r->laws, &r->in.hyper, &r->in.isoflop, &o, &r->no_laws);
+    say_subtitle(r, db);
+    r->data.name = r->in.have_study ? r->in.study.name
+                   : name           ? name
+                                    : "Imported points";
+    r->data.subtitle = r->subtitle;
+    r->data.study = r->in.have_study ? &r->in.study : NULL;
+    r->data.study_text = r->in.have_study ? r->text : NULL;
+    r->data.laws = r->have_laws ? &r->laws : NULL;
+    r->data.no_laws = r->have_laws ? NULL : r->no_laws.text;
+    r->data.hyper = r->in.have_study ? &r->in.hyper : NULL;
+    r->data.isoflop = &r->in.isoflop;
+    r->data.verify = &r->in.verify;
+    return 0;
+}
+
+void report_unload(struct report_input *r)
+{
+    for (int i = 0; i < REPORT_TABLES; i++) {
+        struct report_table *t = &r->data.table[i];
+        for (size_t k = 0; k < t->rows * (size_t)t->cols; k++)
+            free(t->cell[k]);
+        free(t->cell);
+    }
+    for (size_t i = 0; i < r->data.n_prediction; i++) {
+        free(r->prediction[i].measured);
+        free(r->prediction[i].seed);
+        free(r->prediction[i].run);
+    }
+    free(r->prediction);
+    for (size_t i = 0; i < r->n_owned; i++)
+        free(r->owned[i]);
+    free(r->owned);
+    for (size_t i = 0; r->curve && i < 2 * MAX_CURVES; i++) {
+        free(r->curve[i].x);
+        free(r->curve[i].y);
+    }
+    free(r->curve);
+    free(r->text);
+    if (r->have_laws)
+        laws_release(&r->laws);
+    laws_input_release(&r->in);
+    memset(r, 0, sizeof *r);
+}

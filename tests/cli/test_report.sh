@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# report and predict on the database of a study that ran.
+. "$(dirname "$0")/lib.sh"
+make_database
+
+# ---- report
+exits 0 "$LOGLOG" report tiny.db -o r.html
+exits 0 "$LOGLOG" report tiny.db
+says '^<!DOCTYPE html>'
+
+cat >check.py <<'PY'
+"""Well-formed, self-contained, every SVG number finite, every id once."""
+import html.parser
+import re
+import sys
+
+VOID = {"meta", "br", "line", "circle", "rect", "polyline", "polygon", "link"}
+
+
+class Check(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.stack, self.bad, self.ids, self.seen = [], [], set(), {}
+
+    def handle_starttag(self, tag, attrs):
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        if tag in ("script", "iframe", "link", "img", "object"):
+            self.bad.append("<%s>" % tag)
+        for k, v in attrs:
+            if k == "id":
+                if v in self.ids:
+                    self.bad.append("id %s twice" % v)
+                self.ids.add(v)
+            if k in ("href", "src", "xlink:href") or k.startswith("on"):
+                self.bad.append("%s=%s" % (k, v))
+            if k in ("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r",
+                     "width", "height", "points", "viewbox"):
+                for n in re.split("[ ,]+", v):
+                    if not re.fullmatch(r"-?\d+(\.\d+)?", n):
+                        self.bad.append("%s %s=%s" % (tag, k, v[:40]))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.stack.pop()
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack.pop() != tag:
+            self.bad.append("</%s>" % tag)
+
+
+text = open(sys.argv[1], encoding="utf-8", errors="strict").read()
+c = Check()
+c.feed(text)
+c.close()
+if c.stack:
+    c.bad.append("left open: %s" % c.stack)
+for what in ("http:", "https:", "@import", "url("):
+    for m in re.finditer(re.escape(what), text):
+        around = text[m.start():m.start() + 40]
+        if not (around.startswith("http://www.w3.org/2000/svg") or
+                around.startswith("url(#")):
+            c.bad.append(around)
+print(c.bad[:5] if c.bad else "good", c.seen.get("svg", 0),
+      c.seen.get("table", 0))
+PY
+run python3 check.py r.html
+says '^good [1-9][0-9]* [1-9]'
+if [ "$(grep -c '<svg' r.html)" -eq "$(grep -c '<title id=' r.html)" ] &&
+    [ "$(grep -c '<svg' r.html)" -eq "$(grep -c '<desc id=' r.html)" ]; then
+    ok
+else
+    not_ok 'a figure without title or description'
+fi
+for section in Summary Predictions Method Runs Cost Provenance Hypothesis \
+    Fitting 'Excluded from every fit'; do
+    if grep -q "<h[23]>$section</h" r.html; then
+        ok
+    else
+        not_ok "no section $section"
+    fi
+done
+grep -q 'prefers-color-scheme:dark' r.html && ok || not_ok 'no dark colours'
+
+# ---- Markdown, its figures beside it
+exits 0 "$LOGLOG" report tiny.db -o r.md
+grep -q '^# tiny' r.md && ok || not_ok 'no title in Markdown'
+for figure in $(grep -oE 'r-[0-9]+\.svg' r.md); do
+    if python3 -c "import sys, xml.dom.minidom
+xml.dom.minidom.parse('$figure')"; then
+        ok
+    else
+        not_ok "$figure is not well-formed"
+    fi
+done
+[ -s r-1.svg ] && ok || not_ok 'no figure beside the Markdown'
+
+# ---- bad input
+refuses 2 'html or md' "$LOGLOG" report tiny.db --format pdf
+refuses 2 "no study" "$LOGLOG" report tiny.db --study other
+refuses 3 '' "$LOGLOG" report tiny.db -o no/such/dir/r.html
+
+# ---- predict: two budgets of one size fit no profile
+run "$LOGLOG" predict tiny.db --flops 1e9
+[ "$rc" -ne 0 ] && grep -q 'isoflop' err && ok || not_ok 'predict says why not'
+refuses 2 'flops' "$LOGLOG" predict tiny.db --flops many
+refuses 2 'needs --flops' "$LOGLOG" predict tiny.db
+refuses 2 'level' "$LOGLOG" predict tiny.db --flops 1e9 --level 2
+conclude
