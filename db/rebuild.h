@@ -18,6 +18,11 @@ struct rebuild {
 int db_rebuild(struct rebuild *r, const char *journal, const char *out,
                struct err *e);
 
+/* Move the database at path, and what stands beside it, to PATH.damaged, and
+ * the rebuilt one `out`, with its journal, to path.  Refused while somebody
+ * writes to it, and when there is a PATH.damaged already. */
+int db_put_in_place(const char *path, const char *out, struct err *e);
+
 /* The journal of a database: "FILE.journal.jsonl", the caller's to free. */
 char *db_journal_path(const char *database);
 

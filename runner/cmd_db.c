@@ -1,12 +1,10 @@
 /* cmd_db: the care of database files. */
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/rebuild.h"
 #include "db/upkeep.h"
 #include "runner/cmd.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,37 +156,6 @@ static int do_journal(const struct settings *s, const char **args, int n,
     return rc;
 }
 
-/* The database and all that stands beside it, out of the way. */
-static int set_aside(const char *path, struct err *e)
-{
-    static const char *const ends[] = {"", "-wal", "-shm", "-journal",
-                                       ".journal.jsonl"};
-    char from[PATH_MAX + 32], to[PATH_MAX + 32];
-
-    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-        snprintf(from, sizeof from, "%s%s", path, ends[i]);
-        snprintf(to, sizeof to, "%s.damaged%s", path, ends[i]);
-        if (rename(from, to) && errno != ENOENT)
-            return err_errno(e, "%s", from);
-    }
-    return 0;
-}
-
-/* The new file and its journal to where the old ones were. */
-static int put_in_place(const char *out, const char *path, struct err *e)
-{
-    char from[PATH_MAX + 32], to[PATH_MAX + 32];
-
-    snprintf(from, sizeof from, "%s.journal.jsonl", out);
-    snprintf(to, sizeof to, "%s.journal.jsonl", path);
-    if (rename(from, to) || rename(out, path))
-        return err_errno(e, "%s", path);
-    snprintf(from, sizeof from, "%s.lock", out);
-    remove(from);
-    printf("%s: rebuilt; what was there is now %s.damaged\n", path, path);
-    return 0;
-}
-
 static int do_rebuild(const struct settings *s, const char **args, int n,
                       struct err *e)
 {
@@ -210,8 +177,12 @@ static int do_rebuild(const struct settings *s, const char **args, int n,
                          journal, (long long)r.bad, r.why, out);
     }
     free(journal);
-    if (!rc && s->in_place)
-        rc = set_aside(args[0], e) || put_in_place(out, args[0], e) ? -1 : 0;
+    if (!rc && s->in_place) {
+        rc = db_put_in_place(args[0], out, e);
+        if (!rc)
+            printf("%s: rebuilt; what was there is now %s.damaged\n", args[0],
+                   args[0]);
+    }
     return rc;
 }
 

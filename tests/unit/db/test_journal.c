@@ -262,6 +262,33 @@ static void a_lost_database_is_rebuilt(void **state)
     free(path);
 }
 
+static void a_rebuilt_database_is_put_in_place(void **state)
+{
+    struct lab *l = *state;
+    char *path = journal_of(l), out[128], aside[128];
+    struct rebuild r;
+
+    live(l);
+    snprintf(out, sizeof out, "%s.new", l->path);
+    snprintf(aside, sizeof aside, "%s.damaged", l->path);
+    ok(db_rebuild(&r, path, out, &err));
+    /* not while we are writing to it */
+    refused(db_put_in_place(l->path, out, &err), ERR_DB, "another process");
+    assert_true(file_exists(out));
+    store_close(l->db);
+    l->db = NULL;
+    ok(file_write(l->path, "garbage", 7, &err));
+    ok(db_put_in_place(l->path, out, &err));
+    assert_false(file_exists(out));
+    assert_true(file_exists(aside));
+    assert_int_equal(problems(l), 0);
+    /* what was set aside is not overwritten */
+    ok(db_rebuild(&r, path, out, &err));
+    refused(db_put_in_place(l->path, out, &err), ERR_DB, "there already");
+    assert_int_equal(problems(l), 0);
+    free(path);
+}
+
 /* One byte changed in each line in turn: everything before it comes back. */
 static void damage_in_a_journal_is_found_where_it_is(void **state)
 {
@@ -371,6 +398,7 @@ int main(void)
         STUDY(a_journal_that_does_not_fit_is_made_anew),
         STUDY(a_journal_can_be_done_without),
         STUDY(a_lost_database_is_rebuilt),
+        STUDY(a_rebuilt_database_is_put_in_place),
         STUDY(damage_in_a_journal_is_found_where_it_is),
         NEW(lines_of_nonsense_are_refused),
         NEW(other_files_are_no_journals),
