@@ -1,7 +1,15 @@
 #!/usr/bin/env bash
 # report and predict on the database of a study that ran.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 make_database
+
+# claim TEXT COMMAND...: the command succeeds.
+claim() {
+    local text=$1
+    shift
+    if "$@"; then ok; else not_ok "$text"; fi
+}
 
 # ---- report
 exits 0 "$LOGLOG" report tiny.db -o r.html
@@ -82,20 +90,17 @@ for section in Summary Predictions Method Runs Cost Provenance Hypothesis \
         not_ok "no section $section"
     fi
 done
-grep -q 'prefers-color-scheme:dark' r.html && ok || not_ok 'no dark colours'
+claim 'dark colours' grep -q 'prefers-color-scheme:dark' r.html
 
 # ---- Markdown, its figures beside it
 exits 0 "$LOGLOG" report tiny.db -o r.md
-grep -q '^# tiny' r.md && ok || not_ok 'no title in Markdown'
-for figure in $(grep -oE 'r-[0-9]+\.svg' r.md); do
-    if python3 -c "import sys, xml.dom.minidom
-xml.dom.minidom.parse('$figure')"; then
-        ok
-    else
-        not_ok "$figure is not well-formed"
-    fi
-done
-[ -s r-1.svg ] && ok || not_ok 'no figure beside the Markdown'
+claim 'a title in Markdown' grep -q '^# tiny' r.md
+grep -oE 'r-[0-9]+\.svg' r.md >figures
+while read -r figure; do
+    claim "$figure is well-formed" python3 -c "import sys, xml.dom.minidom
+xml.dom.minidom.parse(sys.argv[1])" "$figure"
+done <figures
+claim 'a figure beside the Markdown' test -s r-1.svg
 
 # ---- bad input
 refuses 2 'html or md' "$LOGLOG" report tiny.db --format pdf
@@ -104,7 +109,8 @@ refuses 3 '' "$LOGLOG" report tiny.db -o no/such/dir/r.html
 
 # ---- predict: two budgets of one size fit no profile
 run "$LOGLOG" predict tiny.db --flops 1e9
-[ "$rc" -ne 0 ] && grep -q 'isoflop' err && ok || not_ok 'predict says why not'
+claim 'predict is refused' test "$rc" -ne 0
+claim 'predict says why not' grep -q isoflop err
 refuses 2 'flops' "$LOGLOG" predict tiny.db --flops many
 refuses 2 'needs --flops' "$LOGLOG" predict tiny.db
 refuses 2 'level' "$LOGLOG" predict tiny.db --flops 1e9 --level 2
