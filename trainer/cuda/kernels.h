@@ -70,8 +70,14 @@ struct adamw_args {
 void adamw(float *p, float *m, float *v, bf16 *w, const float *g,
            struct adamw_args a, int64_t n, cudaStream_t s);
 
-/* w = bf16(p) */
+/* w = bf16(p), n a multiple of 4 */
 void to_bf16(bf16 *w, const float *p, int64_t n, cudaStream_t s);
+/* The same for rows of `columns`, of leading dimension ld in w. */
+void copy_columns(bf16 *w, int64_t ld, const float *p, int64_t rows,
+                  int columns, cudaStream_t s);
+/* sum[i] = nats[i n] + ... + nats[i n + n - 1], for i < rows */
+void row_sums(double *sum, const float *nats, int64_t rows, int n,
+              cudaStream_t s);
 
 /* The attention weights of the materialised path: p[r, j] = softmax over
  * j <= r % t of scale score[r, j], 0 beyond; r in [0, rows), j in [0, t). */

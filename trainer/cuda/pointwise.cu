@@ -86,6 +86,29 @@ static __global__ void __launch_bounds__(THREADS)
         store4(w + k, load4(p + k));
 }
 
+static __global__ void __launch_bounds__(THREADS)
+    copy_columns_kernel(bf16 *w, int64_t ld, const float *p, int64_t n,
+                        int columns)
+{
+    int64_t k = thread_index() * 4;
+
+    if (k < n)
+        store4(w + k / columns * ld + k % columns, load4(p + k));
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    row_sums_kernel(double *sum, const float *nats, int n)
+{
+    const float *x = nats + static_cast<int64_t>(blockIdx.x) * n;
+    double s = 0;
+
+    for (int i = static_cast<int>(threadIdx.x); i < n; i += THREADS)
+        s += static_cast<double>(x[i]);
+    s = block_sum(s);
+    if (threadIdx.x == 0)
+        sum[blockIdx.x] = s;
+}
+
 void rope(bf16 *x, const float2 *turn, float sign, int64_t rows, int64_t ld,
           int heads, int head_dim, int seq_len, cudaStream_t s)
 {
@@ -117,4 +140,20 @@ void to_bf16(bf16 *w, const float *p, int64_t n, cudaStream_t s)
 {
     LAUNCH(to_bf16_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, w, p,
            n);
+}
+
+void copy_columns(bf16 *w, int64_t ld, const float *p, int64_t rows,
+                  int columns, cudaStream_t s)
+{
+    int64_t n = rows * columns;
+
+    LAUNCH(copy_columns_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, w,
+           ld, p, n, columns);
+}
+
+void row_sums(double *sum, const float *nats, int64_t rows, int n,
+              cudaStream_t s)
+{
+    LAUNCH(row_sums_kernel, dim3(static_cast<unsigned>(rows)), dim3(THREADS), 0,
+           s, sum, nats, n);
 }

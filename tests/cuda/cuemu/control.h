@@ -27,6 +27,9 @@ extern "C" void cuemu_set_memory(size_t bytes);
 /* Bytes of cudaMalloc in use. */
 extern "C" size_t cuemu_memory_used(void);
 
+/* How long a member waits for the others of its gang; 30 to begin with. */
+extern "C" void cuemu_set_peer_seconds(double seconds);
+
 struct cuemu_counts {
     unsigned long long launches, blocks, threads, switches;
 };

@@ -1,0 +1,413 @@
+/* The engine, run on the emulator, against the model of the CPU: weights,
+ * losses, gradients, fifty steps of training, under every policy of streams;
+ * the state in and out; what does not fit and what cannot be. */
+#include "harness.h"
+
+extern "C" {
+#include "base/mem.h"
+#include "trainer/adamw.h"
+#include "trainer/model.h"
+}
+#include "trainer/cuda/engine.h"
+
+extern "C" const struct engine_api *loglog_engine(uint32_t abi);
+
+static const struct engine_api *api;
+
+static struct run_spec spec_of(int d_model, int n_head, int n_kv_head)
+{
+    struct run_spec s;
+
+    spec_defaults(&s);
+    s.model.vocab = 101;
+    s.model.seq_len = 24;
+    s.model.d_model = d_model;
+    s.model.n_layer = 2;
+    s.model.n_head = n_head;
+    s.model.n_kv_head = n_kv_head;
+    s.model.d_ff = 88;
+    s.model.init_std = 0.05;
+    s.dtype = DTYPE_BF16;
+    s.batch_tokens = 4 * 24;
+    s.optim.lr = 3e-3;
+    return s;
+}
+
+static struct engine *engine_of(const struct run_spec *s,
+                                const struct engine_options *o)
+{
+    struct engine *g = nullptr;
+    struct err e = {};
+
+    if (api->create(&g, s, o, &e)) {
+        printf("create: %s\n", e.text);
+        exit(1);
+    }
+    return g;
+}
+
+static void must(int r, const struct err *e)
+{
+    if (r) {
+        printf("%s\n", e->text);
+        exit(1);
+    }
+}
+
+/* Rows in which the next token is a function of the last one, mostly. */
+static std::vector<int32_t> batch_of(const struct run_spec *s, int step,
+                                     int rows)
+{
+    int64_t T = s->model.seq_len, V = s->model.vocab;
+    Random r = {static_cast<unsigned>(step) + 77};
+    std::vector<int32_t> t =
+        r.tokens(static_cast<size_t>(rows * (T + 1)), static_cast<int>(V));
+
+    for (size_t i = 0; i < t.size(); i++)
+        if (i % static_cast<size_t>(T + 1) && i % 5)
+            t[i] = static_cast<int32_t>((t[i - 1] * 3 + 1) % V);
+    return t;
+}
+
+static struct model *cpu_model(const struct run_spec *s)
+{
+    struct model *m;
+    struct err e = {};
+
+    must(model_create(&m, s, &e), &e);
+    model_init(m, s->seed);
+    return m;
+}
+
+static double relative(const float *a, const float *b, size_t n)
+{
+    double error = 0, size = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        error += pow(number(a[i]) - number(b[i]), 2);
+        size += pow(number(b[i]), 2);
+    }
+    return sqrt(error / size);
+}
+
+/* Loss and gradient of a few rows, tensor by tensor. */
+static void gradients_of(int d_model, int n_head, int n_kv_head, int attention,
+                         int micro_rows)
+{
+    struct run_spec s = spec_of(d_model, n_head, n_kv_head);
+    struct engine_options o = {};
+    struct model *m = cpu_model(&s);
+    size_t n = model_size(m);
+    const struct param_table *table = model_table(m);
+    std::vector<float> want(n), got(n);
+    std::vector<int32_t> tokens = batch_of(&s, 1, 3);
+    std::vector<double> nats(3), alone(3), cpu(3);
+    struct engine *g;
+    struct err e = {};
+    double sum;
+
+    o.attention = attention;
+    o.micro_rows = micro_rows;
+    o.rows = 3;
+    o.gang = 1;
+    g = engine_of(&s, &o);
+    check("the size of a block", api->size(g) == n);
+    must(api->init(g, s.seed, &e), &e);
+    must(api->eval(g, alone.data(), tokens.data(), 3, &e), &e);
+    must(api->grad(g, nats.data(), tokens.data(), 3, 0.5f, 1, &e), &e);
+    must(api->get_grad(g, got.data(), &e), &e);
+    model_eval(m, cpu.data(), tokens.data(), 3);
+    model_grad(m, want.data(), &sum, tokens.data(), 3, 0.5f);
+    check_close("losses", nats, cpu, 2e-3);
+    check_close("losses alone", alone, nats, 1e-9);
+    for (int i = 0; i < table->n; i++) {
+        const struct param *p = &table->param[i];
+        double error = relative(&got[p->offset], &want[p->offset],
+                                static_cast<size_t>(p->rows * p->cols));
+
+        if (!(error < 0.02)) {
+            printf("FAIL gradient of %s: relative error %g\n", p->name, error);
+            failures++;
+        }
+    }
+    api->destroy(g);
+    model_destroy(m);
+}
+
+static void gradients(void)
+{
+    gradients_of(64, 2, 2, ENGINE_ATTENTION_AUTO, 3);
+    gradients_of(64, 2, 1, ENGINE_ATTENTION_AUTO, 2); /* the last is short */
+    gradients_of(64, 2, 1, ENGINE_ATTENTION_MATERIALISED, 1);
+    gradients_of(48, 6, 3, ENGINE_ATTENTION_AUTO, 3); /* head_dim 8 */
+}
+
+static void initial_weights(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    struct engine_options o = {};
+    struct model *m = cpu_model(&s);
+    std::vector<float> got(model_size(m));
+    struct engine *g;
+    struct err e = {};
+
+    o.rows = o.gang = 1;
+    g = engine_of(&s, &o);
+    must(api->init(g, s.seed, &e), &e);
+    must(api->get(g, ENGINE_PARAMS, got.data(), &e), &e);
+    check("init gives the weights of model_init, bit for bit",
+          !memcmp(got.data(), model_params(m), got.size() * sizeof(float)));
+    api->destroy(g);
+    model_destroy(m);
+}
+
+/* ------------------------------------------------------------- training */
+
+struct Curve {
+    std::vector<double> loss, norm;
+    std::vector<float> params;
+};
+
+/* A step of a member of a gang, which takes its part of the rows. */
+static void train_step(Curve *c, struct engine *g, const struct run_spec *s,
+                       int t, int member, int gang)
+{
+    const int rows = 4;
+    std::vector<int32_t> tokens = batch_of(s, t, rows);
+    int mine = rows / gang;
+    std::vector<double> nats(static_cast<size_t>(mine));
+    const int32_t *from =
+        tokens.data() + member * mine * (s->model.seq_len + 1);
+    double norm, loss = 0;
+    struct err e = {};
+    float scale = 1 / static_cast<float>(s->batch_tokens);
+
+    must(api->zero(g, &e), &e);
+    must(api->grad(g, nats.data(), from, mine, scale, 1, &e), &e);
+    must(api->norm(g, &norm, &e), &e);
+    must(api->step(g, s->optim.lr,
+                   norm > s->optim.clip ? s->optim.clip / norm : 1, t, &e),
+         &e);
+    for (double x : nats)
+        loss += x;
+    c->loss.push_back(loss / static_cast<double>(s->batch_tokens));
+    c->norm.push_back(norm);
+}
+
+static Curve device_curve(const struct run_spec *s, int steps,
+                          struct engine_options o)
+{
+    struct engine *g;
+    struct err e = {};
+    Curve c;
+
+    g = engine_of(s, &o);
+    must(api->init(g, s->seed, &e), &e);
+    for (int t = 1; t <= steps; t++)
+        train_step(&c, g, s, t, o.member, o.gang);
+    c.params.resize(api->size(g));
+    must(api->get(g, ENGINE_PARAMS, c.params.data(), &e), &e);
+    api->destroy(g);
+    return c;
+}
+
+static Curve cpu_curve(const struct run_spec *s, int steps)
+{
+    struct model *m = cpu_model(s);
+    size_t n = model_size(m), blocks = (n + ADAMW_BLOCK - 1) / ADAMW_BLOCK;
+    std::vector<float> am(n), av(n);
+    std::vector<double> square(blocks);
+    Curve c;
+
+    for (int t = 1; t <= steps; t++) {
+        std::vector<float> grad(n);
+        std::vector<int32_t> tokens = batch_of(s, t, 4);
+        double nats = 0, sum = 0, norm;
+
+        model_grad(m, grad.data(), &nats, tokens.data(), 4,
+                   1 / static_cast<float>(s->batch_tokens));
+        grad_block_norms(square.data(), grad.data(), n, 0, blocks);
+        for (double x : square)
+            sum += x;
+        norm = sqrt(sum);
+        adamw_update(model_params(m), am.data(), av.data(), grad.data(),
+                     model_table(m), &s->optim, s->optim.lr,
+                     norm > s->optim.clip ? s->optim.clip / norm : 1, t, 0, n);
+        model_refresh(m);
+        c.loss.push_back(nats / static_cast<double>(s->batch_tokens));
+        c.norm.push_back(norm);
+    }
+    c.params.assign(model_params(m), model_params(m) + n);
+    model_destroy(m);
+    return c;
+}
+
+static void compare(const char *what, const Curve &got, const Curve &want)
+{
+    double worst = 0, worst_norm = 0;
+
+    for (size_t i = 0; i < want.loss.size(); i++) {
+        double d = fabs(got.loss[i] - want.loss[i]);
+        double r = fabs(got.norm[i] / want.norm[i] - 1);
+
+        worst = d <= worst ? worst : d;
+        worst_norm = r <= worst_norm ? worst_norm : r;
+    }
+    printf("%s: loss %.3f to %.3f, largest difference %.4f; norm %.3f\n", what,
+           want.loss[0], want.loss.back(), worst, worst_norm);
+    if (!(worst < 0.02) || !(worst_norm < 0.1)) {
+        printf("FAIL %s\n", what);
+        failures++;
+    }
+}
+
+static const char *const policy_name[POLICIES] = {"lazy", "eager", "mixed",
+                                                  "random"};
+
+static void fifty_steps(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    struct engine_options o = {};
+    Curve want = cpu_curve(&s, 50), first;
+
+    o.rows = 4;
+    o.micro_rows = 2;
+    o.gang = 1;
+    check("it learns", want.loss.back() < want.loss[0] - 1);
+    for (int p = 0; p < POLICIES; p++) {
+        Curve got;
+
+        cuemu_set_policy(p);
+        cuemu_set_order(p % ORDERS, 5);
+        got = device_curve(&s, 50, o);
+        compare(policy_name[p], got, want);
+        if (p == 0)
+            first = got;
+        check("no policy changes a bit",
+              got.loss == first.loss && got.params == first.params);
+    }
+    cuemu_set_policy(POLICY_LAZY);
+    cuemu_set_order(ORDER_FORWARD, 1);
+}
+
+/* ------------------------------------------------------- state and errors */
+
+/* Ten steps in one go are five steps, out, in, and five more. */
+static void state_in_and_out(void)
+{
+    struct run_spec s = spec_of(64, 2, 2);
+    struct engine_options o = {};
+    Curve whole, parts;
+    struct err e = {};
+    struct engine *g;
+    std::vector<float> block[3];
+
+    o.rows = 4;
+    o.gang = 1;
+    whole = device_curve(&s, 10, o);
+    g = engine_of(&s, &o);
+    must(api->init(g, s.seed, &e), &e);
+    for (int t = 1; t <= 5; t++)
+        train_step(&parts, g, &s, t, 0, 1);
+    for (int b = 0; b < 3; b++) {
+        block[b].resize(api->size(g));
+        must(api->get(g, b, block[b].data(), &e), &e);
+    }
+    api->destroy(g);
+    g = engine_of(&s, &o);
+    for (int b = 0; b < 3; b++)
+        must(api->put(g, b, block[b].data(), &e), &e);
+    for (int t = 6; t <= 10; t++)
+        train_step(&parts, g, &s, t, 0, 1);
+    check("a state that went out and in again is the same",
+          parts.loss == whole.loss);
+    api->destroy(g);
+}
+
+static int refused(const struct run_spec *s, const struct engine_options *o,
+                   enum err_class cls, const char *text)
+{
+    struct engine *g = nullptr;
+    struct err e = {};
+
+    if (!api->create(&g, s, o, &e)) {
+        api->destroy(g);
+        return 0;
+    }
+    if (e.cls != cls || !strstr(e.text, text))
+        printf("said: %s\n", e.text);
+    return e.cls == cls && strstr(e.text, text);
+}
+
+static void what_does_not_fit(void)
+{
+    struct run_spec s = spec_of(64, 2, 2);
+    struct engine_options o = {};
+    size_t two, three;
+    struct engine *g;
+
+    o.rows = 4;
+    o.gang = 1;
+    two = api->bytes_needed(&s, &o, 2);
+    three = api->bytes_needed(&s, &o, 3);
+    check("more rows need more", three > two);
+    cuemu_set_memory((two + three) / 2 * 100 / 95);
+    g = engine_of(&s, &o);
+    check("as many rows as fit", api->micro_rows(g) == 2);
+    check("the estimate is what is used, but for a call's own",
+          cuemu_memory_used() <= two);
+    api->destroy(g);
+    o.micro_rows = 4;
+    check("too many rows", refused(&s, &o, ERR_ENV, "2 would fit"));
+    cuemu_set_memory(1 << 20);
+    o.micro_rows = 0;
+    check("no memory for one", refused(&s, &o, ERR_ENV, "one sequence needs"));
+    cuemu_set_memory(0);
+    check("everything was freed", cuemu_memory_used() == 0);
+}
+
+static void what_cannot_be(void)
+{
+    struct run_spec s = spec_of(64, 2, 2), t;
+    struct engine_options o = {};
+    struct engine *g;
+    struct err e = {};
+    std::vector<int32_t> tokens = batch_of(&s, 1, 1);
+    double nats;
+
+    o.rows = o.gang = 1;
+    check("another ABI", !loglog_engine(ENGINE_ABI + 1));
+    t = s;
+    t.dtype = DTYPE_FP32;
+    check("fp32", refused(&t, &o, ERR_USAGE, "bf16"));
+    t = s;
+    t.model.d_ff = 90;
+    check("d_ff of 90", refused(&t, &o, ERR_USAGE, "multiples of 8"));
+    t = spec_of(48, 6, 6);
+    t.model.seq_len = 20;
+    check("seq_len of 20", refused(&t, &o, ERR_USAGE, "seq_len"));
+    o.device = 3;
+    check("device 3", refused(&s, &o, ERR_ENV, "device"));
+    o.device = 0;
+    g = engine_of(&s, &o);
+    tokens[3] = 101;
+    check("a token outside the vocabulary",
+          api->eval(g, &nats, tokens.data(), 1, &e) == -1 &&
+              strstr(e.text, "token 101"));
+    api->destroy(g);
+}
+
+static const Test tests[] = {
+    {"initial_weights", initial_weights},
+    {"gradients", gradients},
+    {"fifty_steps", fifty_steps},
+    {"state_in_and_out", state_in_and_out},
+    {"what_does_not_fit", what_does_not_fit},
+    {"what_cannot_be", what_cannot_be},
+};
+
+int main(int argc, char **argv)
+{
+    api = loglog_engine(ENGINE_ABI);
+    return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
+}

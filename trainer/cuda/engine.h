@@ -1,0 +1,114 @@
+/* engine: a whole model on one device, behind a table of C functions.
+ *
+ * libloglog_cuda.so (nvcc, cuBLASLt, NCCL) and libloglog_cuemu.so (the same
+ * sources against the emulator of tests/cuda) both export loglog_engine();
+ * the program itself links nothing of NVIDIA's and loads one of them when a
+ * run asks for a device (trainer/device.h).
+ *
+ * An engine holds the weights in bf16, their fp32 masters with AdamW's m and
+ * v, the fp32 gradient and what the way back needs of one micro-batch.  In a
+ * gang of several devices every one holds all weights and its share of the
+ * masters (ZeRO, stage 1): gradients are reduce-scattered while the last
+ * micro-batch is on its way back, weights are gathered after the step.
+ *
+ * Blocks of floats on the host have the layout of trainer/params.h.  Functions
+ * return 0, or -1 with *e filled; after -1 from anything but create the engine
+ * is only good for destroy.  "Collective" means that all members of the gang
+ * call it, with the same arguments unless said otherwise. */
+#ifndef LOGLOG_TRAINER_CUDA_ENGINE_H
+#define LOGLOG_TRAINER_CUDA_ENGINE_H
+
+#include "base/err.h"
+#include "sweep/spec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ENGINE_ABI 1
+#define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
+
+struct engine;
+
+/* One device, as doctor prints it. */
+struct engine_device {
+    char name[64];
+    char uuid[40];    /* hex: two members on one device have the same */
+    int major, minor; /* compute capability; at least 8.0 is needed */
+    uint64_t bytes_total, bytes_free;
+};
+
+enum engine_attention {
+    ENGINE_ATTENTION_AUTO,        /* flash where head_dim allows it */
+    ENGINE_ATTENTION_MATERIALISED /* scores in memory: the reference */
+};
+
+struct engine_options {
+    int device;         /* index on this node */
+    int attention;      /* enum engine_attention */
+    int64_t micro_rows; /* sequences at a time; 0: as many as fit, up to rows */
+    int64_t rows;       /* sequences that a member gets in one grad call */
+    int member, gang;
+    const unsigned char *gang_id; /* [ENGINE_ID_BYTES]; NULL if gang == 1 */
+    double peer_seconds;          /* how long to wait for others; 0: 60 */
+};
+
+enum engine_block { ENGINE_PARAMS, ENGINE_M, ENGINE_V };
+
+struct engine_api {
+    uint32_t abi, bytes; /* ENGINE_ABI and sizeof(struct engine_api) */
+    const char *name;    /* "cuda" or "cuemu" */
+    const char *built;   /* with what: "CUDA 13.0, NCCL 2.28" */
+
+    /* Devices of this node; -1 with the driver's reason if it has none. */
+    int (*devices)(int *n, struct err *e);
+    int (*describe)(struct engine_device *d, int device, struct err *e);
+    /* The identity of a new gang; member 0 makes it, the others get it. */
+    int (*gang_id)(unsigned char id[ENGINE_ID_BYTES], struct err *e);
+
+    /* Bytes of device memory that micro-batches of so many rows need. */
+    size_t (*bytes_needed)(const struct run_spec *spec,
+                           const struct engine_options *o, int64_t micro_rows);
+    /* A model that cannot be had on a device is ERR_USAGE; one that does not
+     * fit is ERR_ENV and names the bytes and what would fit.  Weights and
+     * moments are zero until init or put.  Collective. */
+    int (*create)(struct engine **out, const struct run_spec *spec,
+                  const struct engine_options *o, struct err *e);
+    void (*destroy)(struct engine *g);
+    /* Floats of a block, and the rows of a micro-batch. */
+    size_t (*size)(const struct engine *g);
+    int64_t (*micro_rows)(const struct engine *g);
+
+    /* The weights of model_init (trainer/model.h); m and v are zero. */
+    int (*init)(struct engine *g, int64_t seed, struct err *e);
+    /* A whole block to or from the host; not between grad and step.
+     * Collective. */
+    int (*put)(struct engine *g, int block, const float *host, struct err *e);
+    int (*get)(struct engine *g, int block, float *host, struct err *e);
+
+    /* The gradient becomes zero. */
+    int (*zero)(struct engine *g, struct err *e);
+    /* gradient += scale d(sum of nats)/d(parameters) over rows sequences of
+     * seq_len + 1 tokens; nats[r] is the loss of row r.  With `last` the
+     * gradient is then summed over the gang.  Collective with last; tokens
+     * are each member's own. */
+    int (*grad)(struct engine *g, double *nats, const int32_t *tokens,
+                int64_t rows, float scale, int last, struct err *e);
+    /* The losses alone. */
+    int (*eval)(struct engine *g, double *nats, const int32_t *tokens,
+                int64_t rows, struct err *e);
+    /* The norm of the summed gradient.  Collective. */
+    int (*norm)(struct engine *g, double *norm, struct err *e);
+    /* AdamW at step t (1-based) with this step's rate, the gradient times
+     * grad_scale; as adamw_update (trainer/adamw.h).  Collective. */
+    int (*step)(struct engine *g, double lr, double grad_scale, int64_t t,
+                struct err *e);
+    /* The summed gradient, for tests: a whole block of the host's; only in a
+     * gang of one. */
+    int (*get_grad)(struct engine *g, float *host, struct err *e);
+};
+
+/* The table, or NULL when it is of another ABI than the caller's. */
+typedef const struct engine_api *engine_entry(uint32_t abi);
+#define ENGINE_ENTRY "loglog_engine"
+
+#endif
