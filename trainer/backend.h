@@ -56,6 +56,10 @@ struct backend {
     int bf16;            /* linear and attention operands are bf16 */
     int (*usable)(void); /* does this CPU have what it needs? */
 
+    /* `rounds` of independent multiply-adds of this kind of operands on
+     * registers alone; returns the flops done, for bench. */
+    double (*peak)(int64_t rounds);
+
     size_t (*pack_bytes)(int64_t n, int64_t k);
     size_t (*scratch_bytes)(const struct backend_shape *s);
     void (*pack)(struct linear *l);

@@ -13,6 +13,21 @@ static int usable(void)
     return 1;
 }
 
+static double peak(int64_t rounds)
+{
+    volatile double sink;
+    double s[8] = {0, 1, 2, 3, 4, 5, 6, 7}, sum = 0;
+
+    for (int64_t r = 0; r < rounds; r++)
+        for (int i = 0; i < 8; i++)
+            s[i] = s[i] * 0.5 + 0.25;
+    for (int i = 0; i < 8; i++)
+        sum += s[i];
+    sink = sum;
+    (void)sink;
+    return 16 * (double)rounds;
+}
+
 static size_t pack_bytes(int64_t n, int64_t k)
 {
     (void)n;
@@ -398,7 +413,7 @@ OPERATIONS(_bf16, 1)
 
 #define TABLE(NAME, SUFFIX, BF16)                                              \
     {                                                                          \
-        .name = NAME, .bf16 = BF16, .usable = usable,                          \
+        .name = NAME, .bf16 = BF16, .usable = usable, .peak = peak,            \
         .pack_bytes = pack_bytes, .scratch_bytes = scratch_bytes,              \
         .pack = pack, .linear = linear##SUFFIX,                                \
         .linear_dx = linear_dx##SUFFIX, .linear_dw = linear_dw##SUFFIX,        \

@@ -1,0 +1,74 @@
+/* bench: how fast this machine trains, against what it could do.
+ *
+ * A step is what train() does for one batch with one thread: gradient of every
+ * sequence, its norm, clipping, AdamW, packing of the weights; data and
+ * evaluation are not in it.  Work is counted exactly: 6 flops a token for each
+ * weight of a matrix of the layers and the head (forward, and twice that
+ * backward) and 6 n_layer seq_len d_model a token for causal attention.  The
+ * peak is that of fused multiply-adds on registers alone, measured between
+ * the steps. */
+#ifndef LOGLOG_TRAINER_BENCH_H
+#define LOGLOG_TRAINER_BENCH_H
+
+#include "base/err.h"
+#include "sweep/cost.h"
+#include "sweep/spec.h"
+#include "trainer/model.h"
+
+#include <stdint.h>
+
+/* A model and the tokens of a step. */
+struct bench_case {
+    struct model_spec model;
+    int64_t tokens; /* a multiple of model.seq_len */
+    int64_t dtype;  /* enum dtype */
+};
+
+/* Kinds of work in a step: the model's (enum model_op), then these. */
+enum { BENCH_ZERO = OP_KINDS, BENCH_NORM, BENCH_ADAMW, BENCH_KINDS };
+const char *bench_kind_name(int kind);
+
+struct bench_step {
+    const char *backend;
+    double flops;              /* of one step */
+    double ms, ms_min, ms_max; /* wall time; the median of the steps */
+    double peak_flops;         /* a second, of this dtype's operands */
+    double share[BENCH_KINDS]; /* of the time; they add up to 1 */
+};
+
+/* The register-only peak of a dtype in GFLOP/s, the highest of a few runs; 0
+ * where the CPU has no instruction for it. */
+double bench_peak(int64_t dtype);
+
+/* The default table: five widths from 32 to 768. */
+#define BENCH_CASES 5
+extern const struct bench_case bench_cases[BENCH_CASES];
+
+/* A case of another width: the shape rule of the table (head_dim 16 to 64,
+ * d_ff 8/3 d_model rounded up to 32), and n_layer, vocab, tokens from the
+ * nearest row of it. */
+void bench_case_for(struct bench_case *c, int64_t d_model);
+
+/* Time `steps` steps after one that is not counted.  -1 when the model does
+ * not fit. */
+int bench_step(struct bench_step *r, const struct bench_case *c, int steps,
+               struct err *e);
+
+/* One product of one linear layer of a case, over a sequence: forward, dX,
+ * dW. */
+struct bench_gemm {
+    char layer[16];
+    int64_t m, n, k;
+    double flops_per_s[3]; /* forward, dX, dW: the median of the calls */
+    double peak_flops;
+};
+#define BENCH_LAYERS 5
+/* Fills rows[0, BENCH_LAYERS). */
+int bench_gemm(struct bench_gemm *rows, const struct bench_case *c,
+               struct err *e);
+
+/* Flops a second, in model_count's exact flops, at a few widths, for
+ * predicting times; takes under a second.  startup is left as it is. */
+int bench_throughput(struct cost_model *cost, int64_t dtype, struct err *e);
+
+#endif
