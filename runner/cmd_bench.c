@@ -1,0 +1,270 @@
+/* cmd_bench: measured throughput against the measured peak of this machine.
+ * One table of modes; a mode prints rows as it measures them. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "runner/cmd.h"
+#include "trainer/backend.h"
+#include "trainer/bench.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the command line says to every mode. */
+struct bench_opts {
+    int json, profile;
+    int64_t d_model;                /* 0: the default table */
+    int64_t n_layer, vocab, tokens; /* 0: as in the table */
+    int64_t steps;
+    int64_t dtype;
+};
+
+struct mode {
+    const char *name, *help;
+    int (*run)(const struct bench_opts *o, struct err *e);
+};
+
+/* Case i of the table, or the one asked for; -1 when there is no more. */
+static int next_case(struct bench_case *c, int i, const struct bench_opts *o)
+{
+    if (i >= (o->d_model ? 1 : BENCH_CASES))
+        return -1;
+    if (o->d_model)
+        bench_case_for(c, o->d_model);
+    else
+        *c = bench_cases[i];
+    if (o->n_layer)
+        c->model.n_layer = o->n_layer;
+    if (o->vocab)
+        c->model.vocab = o->vocab;
+    if (o->tokens)
+        c->tokens = o->tokens;
+    c->dtype = o->dtype;
+    return 0;
+}
+
+/* --------------------------------------------------------------- train */
+
+static void print_shares(const struct bench_step *r)
+{
+    for (int k = 0; k < BENCH_KINDS; k++)
+        printf("    %-22s %5.1f %%\n", bench_kind_name(k), 100 * r->share[k]);
+}
+
+static void json_shares(const struct bench_step *r)
+{
+    char v[STR_DOUBLE];
+
+    printf(",\"share\":{");
+    for (int k = 0; k < BENCH_KINDS; k++)
+        printf("%s\"%s\":%s", k ? "," : "", bench_kind_name(k),
+               str_double(v, r->share[k]));
+    printf("}");
+}
+
+static void train_json(const struct bench_case *c, const struct bench_step *r,
+                       const struct bench_opts *o)
+{
+    /* clang-format off */
+    const struct { const char *name; double value; } field[] = {
+        {"d_model", (double)c->model.d_model},
+        {"n_layer", (double)c->model.n_layer},
+        {"vocab", (double)c->model.vocab},
+        {"tokens", (double)c->tokens},
+        {"threads", 1},
+        {"ms", r->ms}, {"ms_min", r->ms_min}, {"ms_max", r->ms_max},
+        {"gflops", r->flops / r->ms * 1e-6},
+        {"peak_gflops", r->peak_flops * 1e-9},
+        {"percent", 100 * r->flops / (r->ms * 1e-3) / r->peak_flops},
+        {"tokens_per_s", (double)c->tokens / (r->ms * 1e-3)},
+        {"gflop_a_step", r->flops * 1e-9}};
+    /* clang-format on */
+    char v[STR_DOUBLE];
+
+    printf("{\"dtype\":\"%s\",\"backend\":\"%s\"", dtype_name(c->dtype),
+           r->backend);
+    for (size_t i = 0; i < ARRAY_LEN(field); i++)
+        printf(",\"%s\":%s", field[i].name, str_double(v, field[i].value));
+    if (o->profile)
+        json_shares(r);
+    printf("}\n");
+}
+
+static void train_text(const struct bench_case *c, const struct bench_step *r)
+{
+    double s = r->ms * 1e-3;
+
+    printf("%7lld %7lld %6lld %6lld  %-5s %-12s %9.2f %8.2f-%-8.2f %7.1f %6.1f"
+           " %5.1f %9.0f\n",
+           (long long)c->model.d_model, (long long)c->model.n_layer,
+           (long long)c->model.vocab, (long long)c->tokens,
+           dtype_name(c->dtype), r->backend, r->ms, r->ms_min, r->ms_max,
+           r->flops / s * 1e-9, r->peak_flops * 1e-9,
+           100 * r->flops / s / r->peak_flops, (double)c->tokens / s);
+}
+
+static int run_train(const struct bench_opts *o, struct err *e)
+{
+    struct bench_case c;
+    struct bench_step r;
+
+    if (!o->json)
+        printf("d_model n_layer  vocab tokens  dtype backend       ms a step"
+               "   least-most    GFLOP/s   peak     %%  tokens/s\n");
+    for (int i = 0; !next_case(&c, i, o); i++) {
+        if (bench_step(&r, &c, (int)o->steps, e))
+            return -1;
+        if (o->json) {
+            train_json(&c, &r, o);
+        } else {
+            train_text(&c, &r);
+            if (o->profile)
+                print_shares(&r);
+        }
+        fflush(stdout);
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- gemm */
+
+static void gemm_row(const struct bench_case *c, const struct bench_gemm *g,
+                     int json)
+{
+    static const char *const product[] = {"forward", "dx", "dw"};
+    char v[STR_DOUBLE];
+
+    if (!json) {
+        printf("%7lld %-6s %6lld %6lld %6lld", (long long)c->model.d_model,
+               g->layer, (long long)g->m, (long long)g->n, (long long)g->k);
+        for (int i = 0; i < 3; i++)
+            printf("  %6.1f %5.1f %%", g->flops_per_s[i] * 1e-9,
+                   100 * g->flops_per_s[i] / g->peak_flops);
+        printf("\n");
+        return;
+    }
+    printf("{\"d_model\":%lld,\"layer\":\"%s\",\"m\":%lld,\"n\":%lld,"
+           "\"k\":%lld,\"dtype\":\"%s\"",
+           (long long)c->model.d_model, g->layer, (long long)g->m,
+           (long long)g->n, (long long)g->k, dtype_name(c->dtype));
+    for (int i = 0; i < 3; i++)
+        printf(",\"%s_gflops\":%s", product[i],
+               str_double(v, g->flops_per_s[i] * 1e-9));
+    printf(",\"peak_gflops\":%s}\n", str_double(v, g->peak_flops * 1e-9));
+}
+
+static int run_gemm(const struct bench_opts *o, struct err *e)
+{
+    struct bench_gemm rows[BENCH_LAYERS];
+    struct bench_case c;
+
+    if (!o->json)
+        printf("d_model layer      m      n      k  forward GFLOP/s      dX"
+               "               dW\n");
+    for (int i = 0; !next_case(&c, i, o); i++) {
+        if (bench_gemm(rows, &c, e))
+            return -1;
+        for (int j = 0; j < BENCH_LAYERS; j++)
+            gemm_row(&c, &rows[j], o->json);
+        fflush(stdout);
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------ the table */
+
+static const struct mode modes[] = {
+    {"train", "whole training steps (the default)", run_train},
+    {"gemm", "the products of each linear layer", run_gemm},
+};
+#define N_MODES (int)ARRAY_LEN(modes)
+
+static int check(struct bench_opts *o, const char *dtype, struct err *e)
+{
+    static const char *const names[] = {"fp32", "bf16"};
+    const struct {
+        const char *name;
+        int64_t value, least, most;
+    } ranges[] = {{"d-model", o->d_model, 0, 8192},
+                  {"layers", o->n_layer, 0, 256},
+                  {"vocab", o->vocab, 0, 1 << 20},
+                  {"tokens", o->tokens, 0, 1 << 20},
+                  {"steps", o->steps, 5, 100000}};
+
+    o->dtype = -1;
+    for (int64_t d = DTYPE_FP32; d <= DTYPE_BF16; d++)
+        if (!strcmp(dtype, dtype_name(d)))
+            o->dtype = d;
+    if (o->dtype < 0) {
+        const char *near = str_nearest(dtype, names, ARRAY_LEN(names));
+
+        return err_set(e, ERR_USAGE, "--dtype %s: fp32 or bf16 expected%s%s",
+                       dtype, near ? ", did you mean " : "", near ? near : "");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (ranges[i].value < ranges[i].least ||
+            ranges[i].value > ranges[i].most)
+            return err_set(e, ERR_USAGE, "--%s: %lld to %lld expected",
+                           ranges[i].name, (long long)ranges[i].least,
+                           (long long)ranges[i].most);
+    if (o->d_model % 8)
+        return err_set(e, ERR_USAGE, "--d-model: a multiple of 8 expected");
+    if (o->tokens % bench_cases[0].model.seq_len)
+        return err_set(e, ERR_USAGE, "--tokens: a multiple of %lld expected",
+                       (long long)bench_cases[0].model.seq_len);
+    return 0;
+}
+
+static int bench_main(const struct command *self, int argc, char **argv)
+{
+    struct bench_opts o = {.steps = 9};
+    const char *dtype = "fp32", **args;
+    int on[N_MODES] = {0}, n_args, any = 0, rc;
+    struct err e;
+    struct opt opts[N_MODES + 9];
+    const struct opt more[] = {
+        {"d-model", 0, OPT_INT, &o.d_model, "N", "one width, not the table"},
+        {"layers", 0, OPT_INT, &o.n_layer, "N", "layers of each model"},
+        {"vocab", 0, OPT_INT, &o.vocab, "N", "vocabulary of each model"},
+        {"tokens", 0, OPT_INT, &o.tokens, "N", "tokens of a step"},
+        {"dtype", 0, OPT_STRING, &dtype, "TYPE", "fp32 (default) or bf16"},
+        {"steps", 0, OPT_INT, &o.steps, "N", "steps timed, at least 5 (9)"},
+        {"profile", 0, OPT_FLAG, &o.profile, NULL,
+         "with --train: where the time goes"},
+        {"json", 0, OPT_FLAG, &o.json, NULL, "one JSON object a row"},
+        OPT_END};
+
+    for (int i = 0; i < N_MODES; i++)
+        opts[i] = (struct opt){modes[i].name, 0,    OPT_FLAG,
+                               &on[i],        NULL, modes[i].help};
+    memcpy(opts + N_MODES, more, sizeof more);
+    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 0, &e);
+    if (rc > 0)
+        return 0;
+    if (rc < 0 || check(&o, dtype, &e))
+        return opts_fail(&e);
+    for (int i = 0; i < N_MODES; i++)
+        any |= on[i];
+    on[0] |= !any;
+    for (int i = 0; i < N_MODES; i++)
+        if (on[i] && modes[i].run(&o, &e))
+            return opts_fail(&e);
+    return 0;
+}
+
+const struct command cmd_bench = {
+    .name = "bench",
+    .synopsis =
+        "bench [--train] [--gemm] [--d-model N] [--dtype TYPE]\n"
+        "             [--profile] [--json]",
+    .summary = "measure this machine's throughput against its peak",
+    .help =
+        "Time whole training steps (gradient, clipping, AdamW, packing) on "
+        "one\n"
+        "thread, at five widths or at one, and compare with the peak of fused\n"
+        "multiply-adds on registers, measured in between.  Stop other work\n"
+        "first: the median, the least and the most are wall time.\n"
+        "\n"
+        "    loglog bench --train --profile\n"
+        "    loglog bench --gemm --d-model 256 --json\n",
+    .main = bench_main,
+};
