@@ -16,7 +16,8 @@ struct attempt {
     int failing;          /* a member failed: the rest is being ended */
     int orderly;          /* it said so itself, as against dying */
     double failed;        /* when */
-    int preempting;       /* it is to stop at a checkpoint */
+    int preempting;       /* it is to stop at a checkpoint ... */
+    int widen;            /* ... to go on with so many members; 0: no */
     char why[PROTO_TEXT]; /* it fails, stopped, or did not fit */
     int ended;            /* member 0 has reported `result` */
     struct train_result result;

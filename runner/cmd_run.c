@@ -6,6 +6,7 @@
 #include "runner/signals.h"
 #include "runner/supervisor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 struct args {
     const char *study, *db, *checkpoints, *time_limit;
-    double grace, hang, stand_in;
+    double grace, hang, tail, stand_in;
     int64_t slots;
     int replace;
 };
@@ -66,9 +67,9 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
                        "it is not there)");
     if (a->slots < 1 || a->slots > MAX_SLOTS)
         return err_set(e, ERR_USAGE, "--slots: between 1 and %d", MAX_SLOTS);
-    if (a->grace < 0 || a->hang <= 0 || a->stand_in < 0)
+    if (a->grace < 0 || a->hang <= 0 || a->stand_in < 0 || a->tail < 0)
         return err_set(e, ERR_USAGE,
-                       "--grace, --hang and --stand-in are positive");
+                       "--grace, --hang, --tail and --stand-in are positive");
     if (a->time_limit && parse_time(a->time_limit, &o->time_limit, e))
         return -1;
     o->study = a->study;
@@ -77,6 +78,7 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
     o->slots = (int)a->slots;
     o->grace = a->grace;
     o->hang = a->hang;
+    o->tail = a->tail > 0 ? a->tail : INFINITY;
     o->stand_in = a->stand_in;
     o->replace = a->replace;
     return 0;
@@ -84,7 +86,7 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
 
 static int cmd_main(const struct command *self, int argc, char **argv)
 {
-    struct args a = {.grace = 30, .hang = 300, .slots = 1};
+    struct args a = {.grace = 30, .hang = 300, .tail = 20, .slots = 1};
     const struct opt opts[] = {
         {"db", 0, OPT_STRING, &a.db, "FILE", "results database"},
         {"slots", 0, OPT_INT, &a.slots, "N", "runs at once in each rank (1)"},
@@ -96,6 +98,9 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "seconds kept for stopping in order (30)"},
         {"hang", 0, OPT_DOUBLE, &a.hang, "S",
          "a run that is silent for so long, and 30 steps, has hung (300)"},
+        {"tail", 0, OPT_DOUBLE, &a.tail, "S",
+         "when slots idle, widen runs with more than S seconds left (20; 0: "
+         "never)"},
         {"replace", 0, OPT_FLAG, &a.replace, NULL,
          "the study file may have changed since it first ran"},
         {"stand-in", 0, OPT_DOUBLE, &a.stand_in, "SPEED",

@@ -67,6 +67,7 @@ static void on_message(struct coordinator *c, int from, int tag,
     case MSG_SETUP:
     case MSG_ASSIGN:
     case MSG_KILL:
+    case MSG_PAUSE:
     case MSG_STOP:
         supervisor_handle(c->sup, tag, m, &code); /* to my own slots */
         break;
@@ -138,8 +139,8 @@ static void check_limits(struct coordinator *c)
     if (!c->stopping && now >= c->deadline)
         coordinator_stop(c, "time limit", 0);
     if (c->stopping && c->n_active && now > c->stop_by)
-        dispatch_kill(c, "killed: it did not stop in time");
-    if (dispatch_lost(c))
+        watch_kill(c, "killed: it did not stop in time");
+    if (watch_lost(c))
         give_up(c);
 }
 
@@ -156,7 +157,8 @@ static void loop(struct coordinator *c)
         check_limits(c);
         if (now - watched > WATCH_SECONDS) {
             watched = now;
-            dispatch_watch(c);
+            watch_hung(c);
+            watch_tail(c);
         }
         if (ledger_tick(&c->ledger, &e))
             coordinator_break(c, &e);

@@ -20,6 +20,8 @@ struct run_options {
     double time_limit;       /* seconds from now; 0: none */
     double grace;            /* of it, kept for stopping */
     double hang;             /* least silence that is a hang, seconds */
+    double tail;             /* runs with more seconds left are widened onto
+                                idle slots; INFINITY: none */
     double stand_in;         /* speed of the stand-in trainer; 0: train */
     int replace;             /* the study file may differ from the stored one */
     int argc;

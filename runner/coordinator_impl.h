@@ -1,6 +1,6 @@
 /* coordinator_impl: the inside of the coordinator, shared by opening.c,
- * coordinator.c (the loop), dispatch.c (attempts) and progress.c (what people
- * see). */
+ * coordinator.c (the loop), dispatch.c (attempts), watch.c and progress.c (what
+ * people see). */
 #ifndef LOGLOG_RUNNER_COORDINATOR_IMPL_H
 #define LOGLOG_RUNNER_COORDINATOR_IMPL_H
 
@@ -75,12 +75,19 @@ void dispatch_start(struct coordinator *c);
 /* A message about an attempt, from `rank`. */
 void dispatch_report(struct coordinator *c, int rank, int tag,
                      const union proto_any *m);
-/* End attempts that have hung. */
-void dispatch_watch(struct coordinator *c);
+/* The attempt has failed: its other members are ended. */
+void dispatch_fail(struct coordinator *c, struct attempt *a, const char *why);
+/* MSG_KILL or MSG_PAUSE to the members that are still at it. */
+void dispatch_tell(struct coordinator *c, const struct attempt *a, int tag);
+
+/* watch.c.  End attempts that have hung. */
+void watch_hung(struct coordinator *c);
+/* Where slots idle and nothing waits for them: widen a long run. */
+void watch_tail(struct coordinator *c);
 /* Attempts that do not end although they were told to: their ranks are lost. */
-int dispatch_lost(const struct coordinator *c);
+int watch_lost(const struct coordinator *c);
 /* End every attempt now. */
-void dispatch_kill(struct coordinator *c, const char *why);
+void watch_kill(struct coordinator *c, const char *why);
 
 /* progress.c.  A line now and then. */
 void progress_tick(struct coordinator *c);

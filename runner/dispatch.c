@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SICK_RUNS 2       /* beyond one a slot: see watch_health */
-#define LOST_SECONDS 60.0 /* that a killed attempt may take to end */
+#define SICK_RUNS 2 /* beyond one a slot: see watch_health */
 
 /* --- start --- */
 
@@ -129,8 +128,7 @@ void dispatch_start(struct coordinator *c)
 
 /* --- end --- */
 
-/* End the members that are still at it. */
-static void kill_members(struct coordinator *c, const struct attempt *a)
+void dispatch_tell(struct coordinator *c, const struct attempt *a, int tag)
 {
     const struct workers *w = &c->workers;
 
@@ -143,19 +141,18 @@ static void kill_members(struct coordinator *c, const struct attempt *a)
         m.run = a->gang.run;
         m.attempt = a->gang.attempt;
         m.slot = workers_local(w, a->gang.slot[i]);
-        net_send(c->net, w->slot_rank[a->gang.slot[i]], MSG_KILL, &m, sizeof m);
+        net_send(c->net, w->slot_rank[a->gang.slot[i]], tag, &m, sizeof m);
     }
 }
 
-static void fail_attempt(struct coordinator *c, struct attempt *a,
-                         const char *why)
+void dispatch_fail(struct coordinator *c, struct attempt *a, const char *why)
 {
     if (a->failing)
         return;
     a->failing = 1;
     a->failed = clock_now();
     snprintf(a->why, sizeof a->why, "%s", why);
-    kill_members(c, a);
+    dispatch_tell(c, a, MSG_KILL);
 }
 
 static void tell(struct coordinator *c, const struct attempt *a,
@@ -243,6 +240,10 @@ static void finish(struct coordinator *c, struct attempt *a)
     job->run.state = o.state;
     job->run.failures += a->failing && !o.preempted;
     if (o.state == RUN_PENDING) {
+        if (a->widen && !a->failing) {
+            job->gang = a->widen;
+            job->seconds = width_seconds(job->run.plan.seconds, a->widen);
+        }
         jobs_requeue(job, c->sched, a->orderly ? -1 : 0);
     } else {
         job->now = JOB_FINAL;
@@ -279,18 +280,27 @@ static void member_ended(struct coordinator *c, struct attempt *a, int slot)
         finish(c, a);
 }
 
+static void say_why_stopped(const struct coordinator *c, struct attempt *a)
+{
+    if (a->widen && !c->stopping)
+        snprintf(a->why, sizeof a->why, "widened from %d to %d processes",
+                 a->gang.size, a->widen);
+    else
+        snprintf(a->why, sizeof a->why, "stopped: %s",
+                 c->stopping ? c->stop_why : "a signal to its process");
+}
+
 static void on_end(struct coordinator *c, struct attempt *a, int slot,
                    const struct msg_end *m)
 {
     if (m->rc) {
         a->orderly |= !a->failing;
-        fail_attempt(c, a, m->text);
+        dispatch_fail(c, a, m->text);
     } else if (m->member == 0) {
         a->result = m->result;
         a->ended = 1;
         if (m->result.end == TRAIN_STOPPED)
-            snprintf(a->why, sizeof a->why, "stopped: %s",
-                     c->stopping ? c->stop_why : "a signal to its process");
+            say_why_stopped(c, a);
         if (m->result.end == TRAIN_NO_MEMORY)
             snprintf(a->why, sizeof a->why, NO_MEMORY ": %s", m->result.text);
     }
@@ -331,7 +341,7 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
     }
     switch (tag) {
     case MSG_GONE:
-        fail_attempt(c, a, m->gone.why);
+        dispatch_fail(c, a, m->gone.why);
         member_ended(c, a, workers_slot(&c->workers, rank, m->gone.slot));
         return;
     case MSG_END:
@@ -351,37 +361,4 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
         break;
     }
     pulse_news(&a->pulse, clock_now());
-}
-
-void dispatch_watch(struct coordinator *c)
-{
-    double now = clock_now();
-
-    for (struct attempt *a = c->active; a; a = a->next) {
-        char why[PROTO_TEXT];
-
-        if (a->failing || !pulse_hung(&a->pulse, now))
-            continue;
-        snprintf(why, sizeof why,
-                 "hung: no progress for %.0f s (a step takes %.3g s)",
-                 now - a->pulse.seen, pulse_median(&a->pulse));
-        fail_attempt(c, a, why);
-    }
-}
-
-int dispatch_lost(const struct coordinator *c)
-{
-    int n = 0;
-
-    for (const struct attempt *a = c->active; a; a = a->next)
-        n += a->failing && clock_now() - a->failed > LOST_SECONDS;
-    return n;
-}
-
-void dispatch_kill(struct coordinator *c, const char *why)
-{
-    for (struct attempt *a = c->active; a; a = a->next) {
-        a->preempting = 1;
-        fail_attempt(c, a, why);
-    }
 }

@@ -23,6 +23,7 @@ static const struct {
     [MSG_SETUP]  = {"setup",  sizeof(struct msg_setup)},
     [MSG_ASSIGN] = {"assign", sizeof(struct msg_assign)},
     [MSG_KILL]   = {"kill",   sizeof(struct msg_kill)},
+    [MSG_PAUSE]  = {"pause",  sizeof(struct msg_kill)},
     [MSG_STOP]   = {"stop",   sizeof(struct msg_stop)},
     [MSG_BYE]    = {"bye",    sizeof(struct msg_bye)},
     [MSG_BEGIN]  = {"begin",  sizeof(struct msg_begin)},

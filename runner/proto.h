@@ -29,9 +29,10 @@ enum proto_tag {
     MSG_SETUP,  /* once: what all runs of this job share */
     MSG_ASSIGN, /* be this member of this attempt of this run */
     /* coordinator -> supervisor */
-    MSG_KILL, /* end that attempt at once */
-    MSG_STOP, /* every child: checkpoint and end */
-    MSG_BYE,  /* let the children go, leave with this exit code */
+    MSG_KILL,  /* end that attempt at once */
+    MSG_PAUSE, /* that attempt: checkpoint and end */
+    MSG_STOP,  /* every child: checkpoint and end */
+    MSG_BYE,   /* let the children go, leave with this exit code */
     /* child -> supervisor -> coordinator */
     MSG_BEGIN, /* the run begins, or goes on from a checkpoint */
     MSG_STEPS, /* steps finished, oldest first */
@@ -93,6 +94,7 @@ struct msg_assign {
     struct run_spec spec;
 };
 
+/* MSG_KILL and MSG_PAUSE. */
 struct msg_kill {
     int64_t run, attempt;
     int32_t slot;

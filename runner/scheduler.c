@@ -249,6 +249,11 @@ int sched_free_slots(const struct scheduler *s)
     return s->n_free;
 }
 
+int sched_room(const struct scheduler *s, int node)
+{
+    return s->free[node];
+}
+
 int sched_widest(const struct scheduler *s)
 {
     return s->widest;

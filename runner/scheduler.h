@@ -48,6 +48,7 @@ void sched_release(struct scheduler *s, int slot);
 
 size_t sched_queued(const struct scheduler *s);
 int sched_free_slots(const struct scheduler *s);
+int sched_room(const struct scheduler *s, int node); /* free slots of it */
 int sched_widest(const struct scheduler *s); /* slots of the widest node */
 
 #endif

@@ -88,7 +88,8 @@ int stage_refuse(struct study_run *s, int k, const char *reason,
     str_add(&all, reason);
     if (settle && *settle)
         str_addf(&all, "; to settle it: %s", settle);
-    str_addf(&s->why, "stage '%s': %s\n", s->study->stage[k].name, all.text);
+    str_addf(&s->why, "%sstage '%s': %s", s->why.len ? "\n" : "",
+             s->study->stage[k].name, all.text);
     rc = stage_mark(s, k, STAGE_REFUSED, all.text, e);
     str_release(&all);
     return rc;

@@ -225,11 +225,16 @@ int supervisor_handle(struct supervisor *s, int tag, const union proto_any *m,
         assign(s, &m->assign);
         break;
     case MSG_KILL:
+    case MSG_PAUSE:
         BUG_ON(m->kill.slot < 0 || m->kill.slot >= s->n);
         slot = &s->slot[m->kill.slot];
-        if (slot->busy && slot->job.run == m->kill.run &&
-            slot->job.attempt == m->kill.attempt)
+        if (!slot->busy || slot->job.run != m->kill.run ||
+            slot->job.attempt != m->kill.attempt)
+            break;
+        if (tag == MSG_KILL)
             kill_child(slot);
+        else if (slot->child.pid)
+            kill(slot->child.pid, SIGTERM);
         break;
     case MSG_STOP:
         stop_children(s);

@@ -25,6 +25,16 @@ timeout -k 5 100 mpirun --oversubscribe --bind-to none -n 2 "$LOGLOG" run \
     fail "gangs: some runs were alone"
 same gangs.db
 
+# runs that are resumed wider at a checkpoint when slots idle
+LOGLOG_FAULT=$(slowly) ranks 2 --slots 2 --tail 0.5 --db tail.db >tail.out \
+    2>tail.err || fail "tail: $?"
+[ "$(ask tail.db "SELECT count(*) FROM attempts WHERE state = 'preempted' AND \
+reason = 'widened from 1 to 2 processes' AND steps > 0")" -ge 1 ] ||
+    fail "tail: nothing was widened"
+[ "$(ask tail.db "SELECT count(*) FROM attempts WHERE gang = 2 AND \
+resumed_step > 0 AND state = 'done'")" -ge 1 ] || fail "tail: not resumed wider"
+same tail.db
+
 # the same command again: nothing to do, nothing done
 before=$(ask two.db "SELECT count(*) FROM attempts")
 ranks 2 --db two.db >again.out 2>again.err || fail "again: $?"
