@@ -2,6 +2,7 @@
  * One table of modes; a mode prints rows as it measures them. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "runner/bench_fits.h"
 #include "runner/cmd.h"
 #include "trainer/backend.h"
 #include "trainer/bench.h"
@@ -170,11 +171,19 @@ static int run_gemm(const struct bench_opts *o, struct err *e)
     return 0;
 }
 
+/* ----------------------------------------------------------------- fit */
+
+static int run_fit(const struct bench_opts *o, struct err *e)
+{
+    return bench_fits(o->json, e);
+}
+
 /* ------------------------------------------------------------ the table */
 
 static const struct mode modes[] = {
     {"train", "whole training steps (the default)", run_train},
     {"gemm", "the products of each linear layer", run_gemm},
+    {"fit", "surface fits, their starts and resamples", run_fit},
 };
 #define N_MODES (int)ARRAY_LEN(modes)
 
@@ -254,7 +263,7 @@ static int bench_main(const struct command *self, int argc, char **argv)
 const struct command cmd_bench = {
     .name = "bench",
     .synopsis =
-        "bench [--train] [--gemm] [--d-model N] [--dtype TYPE]\n"
+        "bench [--train] [--gemm] [--fit] [--d-model N] [--dtype TYPE]\n"
         "             [--profile] [--json]",
     .summary = "measure this machine's throughput against its peak",
     .help =
