@@ -9,6 +9,7 @@
 extern const struct command cmd_bench;
 extern const struct command cmd_data;
 extern const struct command cmd_db;
+extern const struct command cmd_design;
 extern const struct command cmd_doctor;
 extern const struct command cmd_export;
 extern const struct command cmd_fit;
