@@ -3,6 +3,10 @@
  * the state in and out; what does not fit and what cannot be. */
 #include "harness.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 extern "C" {
 #include "base/mem.h"
 #include "trainer/adamw.h"
@@ -172,7 +176,7 @@ struct Curve {
 static void train_step(Curve *c, struct engine *g, const struct run_spec *s,
                        int t, int member, int gang)
 {
-    const int rows = 4;
+    int rows = static_cast<int>(s->batch_tokens / s->model.seq_len);
     std::vector<int32_t> tokens = batch_of(s, t, rows);
     int mine = rows / gang;
     std::vector<double> nats(static_cast<size_t>(mine));
@@ -221,10 +225,11 @@ static Curve cpu_curve(const struct run_spec *s, int steps)
 
     for (int t = 1; t <= steps; t++) {
         std::vector<float> grad(n);
-        std::vector<int32_t> tokens = batch_of(s, t, 4);
+        int rows = static_cast<int>(s->batch_tokens / s->model.seq_len);
+        std::vector<int32_t> tokens = batch_of(s, t, rows);
         double nats = 0, sum = 0, norm;
 
-        model_grad(m, grad.data(), &nats, tokens.data(), 4,
+        model_grad(m, grad.data(), &nats, tokens.data(), rows,
                    1 / static_cast<float>(s->batch_tokens));
         grad_block_norms(square.data(), grad.data(), n, 0, blocks);
         for (double x : square)
@@ -268,10 +273,14 @@ static void fifty_steps(void)
 {
     struct run_spec s = spec_of(64, 2, 1);
     struct engine_options o = {};
-    Curve want = cpu_curve(&s, 50), first;
+    Curve want, first;
 
-    o.rows = 4;
-    o.micro_rows = 2;
+    /* Few, long sequences: the emulator pays for whole tiles. */
+    s.model.seq_len = 40;
+    s.batch_tokens = 2 * 40;
+    want = cpu_curve(&s, 50);
+    o.rows = 2;
+    o.micro_rows = 1;
     o.gang = 1;
     check("it learns", want.loss.back() < want.loss[0] - 1);
     for (int p = 0; p < POLICIES; p++) {
@@ -288,6 +297,143 @@ static void fifty_steps(void)
     }
     cuemu_set_policy(POLICY_LAZY);
     cuemu_set_order(ORDER_FORWARD, 1);
+}
+
+/* ---------------------------------------------------------------- gangs */
+
+#define GANG_STEPS 6
+
+/* What the members of a gang leave for the test to read. */
+struct Board {
+    double loss[4][GANG_STEPS], norm[4][GANG_STEPS];
+    unsigned long long hash[4]; /* of the gathered weights */
+    char text[512];             /* of the error of member 0 */
+};
+
+static Board *board_create(void)
+{
+    void *p = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        abort();
+    return static_cast<Board *>(p);
+}
+
+static unsigned long long hash_of(const std::vector<float> &v)
+{
+    unsigned long long h = 1469598103934665603ull;
+    const unsigned char *p = reinterpret_cast<const unsigned char *>(v.data());
+
+    for (size_t i = 0; i < v.size() * sizeof(float); i++)
+        h = (h ^ p[i]) * 1099511628211ull;
+    return h;
+}
+
+/* Call f(member) in a process each; how many ended well. */
+static int members(int gang, const std::function<void(int)> &f)
+{
+    int good = 0, status;
+
+    fflush(stdout);
+    for (int m = 0; m < gang; m++)
+        if (!fork()) {
+            f(m);
+            fflush(stdout);
+            _exit(failures != 0);
+        }
+    for (int m = 0; m < gang; m++)
+        good += wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
+    return good;
+}
+
+static struct engine_options member_of(int gang, int member,
+                                       const unsigned char *id)
+{
+    struct engine_options o = {};
+
+    o.rows = 4 / gang;
+    o.micro_rows = 1;
+    o.gang = gang;
+    o.member = member;
+    o.gang_id = id;
+    o.peer_seconds = 20;
+    return o;
+}
+
+static void gang_of(int gang, int policy, const Curve &want)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    unsigned char id[ENGINE_ID_BYTES];
+    Board *b = board_create();
+    struct err e = {};
+    Curve got;
+    int good;
+
+    must(api->gang_id(id, &e), &e);
+    good = members(gang, [&](int m) {
+        Curve c;
+
+        cuemu_set_policy(policy);
+        c = device_curve(&s, GANG_STEPS, member_of(gang, m, id));
+        for (size_t t = 0; t < GANG_STEPS; t++) {
+            b->loss[m][t] = c.loss[t];
+            b->norm[m][t] = c.norm[t];
+        }
+        b->hash[m] = hash_of(c.params);
+    });
+    check("every member of the gang ends well", good == gang);
+    for (int t = 0; t < GANG_STEPS; t++) {
+        double loss = 0;
+
+        for (int m = 0; m < gang; m++) {
+            loss += b->loss[m][t];
+            check("the norm is the same for all",
+                  b->norm[m][t] == b->norm[0][t]);
+        }
+        got.loss.push_back(loss);
+        got.norm.push_back(b->norm[0][t]);
+    }
+    for (int m = 1; m < gang; m++)
+        check("all members gather the same weights", b->hash[m] == b->hash[0]);
+    compare(policy_name[policy], got, want);
+    munmap(b, sizeof *b);
+}
+
+static void gangs(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    Curve want = device_curve(&s, GANG_STEPS, member_of(1, 0, nullptr));
+
+    for (int p = 0; p < POLICIES; p++)
+        gang_of(2, p, want);
+    gang_of(4, POLICY_MIXED, want);
+}
+
+/* Member 1 is gone before the first gradient: member 0 says so and ends. */
+static void dead_member(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    unsigned char id[ENGINE_ID_BYTES];
+    Board *b = board_create();
+    struct err e = {};
+
+    must(api->gang_id(id, &e), &e);
+    members(2, [&](int m) {
+        struct engine_options o = member_of(2, m, id);
+        struct engine *g;
+        std::vector<int32_t> tokens = batch_of(&s, 1, 2);
+        double nats[2];
+
+        cuemu_set_peer_seconds(1);
+        g = engine_of(&s, &o);
+        if (m == 0 && api->grad(g, nats, tokens.data(), 2, 1, 1, &e))
+            snprintf(b->text, sizeof b->text, "%s", e.text);
+        api->destroy(g);
+    });
+    check("a dead member is an error of the others",
+          strstr(b->text, "a member of the gang is gone") != nullptr);
+    munmap(b, sizeof *b);
 }
 
 /* ------------------------------------------------------- state and errors */
@@ -401,6 +547,8 @@ static const Test tests[] = {
     {"initial_weights", initial_weights},
     {"gradients", gradients},
     {"fifty_steps", fifty_steps},
+    {"gangs", gangs},
+    {"dead_member", dead_member},
     {"state_in_and_out", state_in_and_out},
     {"what_does_not_fit", what_does_not_fit},
     {"what_cannot_be", what_cannot_be},

@@ -45,6 +45,14 @@ static __device__ __forceinline__ void store4(__nv_bfloat16 *p, four x)
     *reinterpret_cast<uint2 *>(p) = bits;
 }
 
+/* Threads of a block that takes a row in fours: whole warps, no idle ones. */
+static inline unsigned threads_for(int columns, unsigned most)
+{
+    unsigned n = (static_cast<unsigned>(columns) + 127) / 128 * 32;
+
+    return n < most ? n : most;
+}
+
 template <class T> static __device__ __forceinline__ T warp_sum(T v)
 {
     for (int x = 16; x; x >>= 1)

@@ -11,7 +11,8 @@ static __global__ void __launch_bounds__(THREADS)
 {
     int64_t row = blockIdx.x, from = token[row];
 
-    for (int i = static_cast<int>(threadIdx.x) * 4; i < c; i += THREADS * 4)
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < c;
+         i += static_cast<int>(blockDim.x) * 4)
         store4(x + row * c + i, load4(table + from * c + i));
 }
 
@@ -22,7 +23,8 @@ static __global__ void __launch_bounds__(THREADS)
     int64_t token = which[blockIdx.x];
     int begin = first[blockIdx.x], end = first[blockIdx.x + 1];
 
-    for (int i = static_cast<int>(threadIdx.x) * 4; i < c; i += THREADS * 4) {
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < c;
+         i += static_cast<int>(blockDim.x) * 4) {
         four sum = load4(dtable + token * c + i);
 
         for (int k = begin; k < end; k++) {
@@ -38,14 +40,15 @@ static __global__ void __launch_bounds__(THREADS)
 void embed_forward(float *x, const bf16 *table, const int32_t *token,
                    int64_t rows, int c, cudaStream_t s)
 {
-    LAUNCH(embed_kernel, dim3(static_cast<unsigned>(rows)), dim3(THREADS), 0, s,
-           x, table, token, c);
+    LAUNCH(embed_kernel, dim3(static_cast<unsigned>(rows)),
+           dim3(threads_for(c, THREADS)), 0, s, x, table, token, c);
 }
 
 void embed_backward(float *dtable, const float *dx, const int32_t *which,
                     const int32_t *first, const int32_t *row, int n, int c,
                     cudaStream_t s)
 {
-    LAUNCH(embed_back_kernel, dim3(static_cast<unsigned>(n)), dim3(THREADS), 0,
-           s, dtable, dx, which, first, row, c);
+    LAUNCH(embed_back_kernel, dim3(static_cast<unsigned>(n)),
+           dim3(threads_for(c, THREADS)), 0, s, dtable, dx, which, first, row,
+           c);
 }

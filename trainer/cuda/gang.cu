@@ -152,11 +152,11 @@ int gang_wait(struct engine *g)
 
         if (done == cudaSuccess)
             done = cudaStreamQuery(g->side);
-        if (done != cudaErrorNotReady)
-            return engine_check(g, done, "the device");
         if (bad(g, ncclCommGetAsyncError(g->gang, &async), "asking") ||
             bad(g, async, "a member of the gang is gone"))
             return -1;
+        if (done != cudaErrorNotReady)
+            return engine_check(g, done, "the device");
         if (!alone && cudaEventQuery(g->ready) == cudaSuccess) {
             alone = 1;
             since = now();

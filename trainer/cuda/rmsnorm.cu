@@ -14,9 +14,10 @@ static __global__ void __launch_bounds__(THREADS)
     const float *xr = x + static_cast<int64_t>(blockIdx.x) * c;
     bf16 *yr = y + static_cast<int64_t>(blockIdx.x) * c;
     int at = static_cast<int>(threadIdx.x) * 4;
+    int each = static_cast<int>(blockDim.x) * 4;
     float sum = 0, r;
 
-    for (int i = at; i < c; i += THREADS * 4) {
+    for (int i = at; i < c; i += each) {
         four a = load4(xr + i);
 
         for (int k = 0; k < 4; k++)
@@ -25,7 +26,7 @@ static __global__ void __launch_bounds__(THREADS)
     r = rsqrtf(block_sum(sum) / static_cast<float>(c) + eps);
     if (threadIdx.x == 0)
         rstd[blockIdx.x] = r;
-    for (int i = at; i < c; i += THREADS * 4) {
+    for (int i = at; i < c; i += each) {
         four a = load4(xr + i), b = load4(g + i);
 
         for (int k = 0; k < 4; k++)
@@ -41,21 +42,22 @@ static __global__ void __launch_bounds__(THREADS)
 {
     DYN_SHARED(float, dg); /* [c]; a column belongs to one thread */
     int at = static_cast<int>(threadIdx.x) * 4;
+    int each = static_cast<int>(blockDim.x) * 4;
 
-    for (int i = at; i < c; i += THREADS * 4)
+    for (int i = at; i < c; i += each)
         store4(dg + i, {{0, 0, 0, 0}});
     for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
         int64_t o = row * c;
         float r = rstd[row], s = 0;
 
-        for (int i = at; i < c; i += THREADS * 4) {
+        for (int i = at; i < c; i += each) {
             four a = load4(x + o + i), b = load4(g + i), d = load4(dy + o + i);
 
             for (int k = 0; k < 4; k++)
                 s += d.v[k] * b.v[k] * a.v[k];
         }
         s = block_sum(s) * r / static_cast<float>(c);
-        for (int i = at; i < c; i += THREADS * 4) {
+        for (int i = at; i < c; i += each) {
             four a = load4(x + o + i), b = load4(g + i), d = load4(dy + o + i);
             four out = {{0, 0, 0, 0}}, sum = load4(dg + i);
 
@@ -74,7 +76,7 @@ static __global__ void __launch_bounds__(THREADS)
             store4(dg + i, sum);
         }
     }
-    for (int i = at; i < c; i += THREADS * 4)
+    for (int i = at; i < c; i += each)
         store4(partial + static_cast<int64_t>(blockIdx.x) * c + i,
                load4(dg + i));
 }
@@ -97,8 +99,8 @@ static __global__ void __launch_bounds__(THREADS)
 void rmsnorm_forward(bf16 *y, float *rstd, const float *x, const bf16 *g,
                      float eps, int64_t rows, int c, cudaStream_t s)
 {
-    LAUNCH(rmsnorm_kernel, dim3(static_cast<unsigned>(rows)), dim3(THREADS), 0,
-           s, y, rstd, x, g, eps, c);
+    LAUNCH(rmsnorm_kernel, dim3(static_cast<unsigned>(rows)),
+           dim3(threads_for(c, THREADS)), 0, s, y, rstd, x, g, eps, c);
 }
 
 void rmsnorm_backward(float *dx, bf16 *dx16, float *dg, bf16 *y, float *partial,
@@ -110,8 +112,9 @@ void rmsnorm_backward(float *dx, bf16 *dx16, float *dg, bf16 *y, float *partial,
     unsigned columns = static_cast<unsigned>((c + THREADS - 1) / THREADS);
 
     LAUNCH(rmsnorm_back_kernel, dim3(static_cast<unsigned>(blocks)),
-           dim3(THREADS), static_cast<size_t>(c) * sizeof(float), s, dx, dx16,
-           y, partial, dy, x, g, rstd, add, rows, c);
+           dim3(threads_for(c, THREADS)),
+           static_cast<size_t>(c) * sizeof(float), s, dx, dx16, y, partial, dy,
+           x, g, rstd, add, rows, c);
     LAUNCH(column_sum_kernel, dim3(columns), dim3(THREADS), 0, s, dg, partial,
            blocks, c);
 }

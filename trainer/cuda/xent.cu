@@ -24,9 +24,10 @@ static __global__ void __launch_bounds__(THREADS)
     int64_t row = blockIdx.x;
     bf16 *z = logits + row * ld;
     int at = static_cast<int>(threadIdx.x) * 4, t = target[row];
+    int each = static_cast<int>(blockDim.x) * 4;
     float max = -INFINITY, sum = 0, all, inv;
 
-    for (int i = at; i < v; i += THREADS * 4) {
+    for (int i = at; i < v; i += each) {
         four a = columns(z, i, v);
         float m = fmaxf(fmaxf(a.v[0], a.v[1]), fmaxf(a.v[2], a.v[3]));
 
@@ -46,7 +47,7 @@ static __global__ void __launch_bounds__(THREADS)
         return;
     __syncthreads(); /* z[t] is read before it is written */
     inv = scale / sum;
-    for (int i = at; i < v; i += THREADS * 4) {
+    for (int i = at; i < v; i += each) {
         four a = columns(z, i, v);
 
         for (int k = 0; k < 4; k++)
@@ -59,6 +60,7 @@ void cross_entropy(float *nats, bf16 *logits, const int32_t *target,
                    int64_t rows, int v, int64_t ld, float scale, int grad,
                    cudaStream_t s)
 {
-    LAUNCH(xent_kernel, dim3(static_cast<unsigned>(rows)), dim3(THREADS), 0, s,
-           nats, logits, target, v, ld, scale, grad);
+    LAUNCH(xent_kernel, dim3(static_cast<unsigned>(rows)),
+           dim3(threads_for(v, THREADS)), 0, s, nats, logits, target, v, ld,
+           scale, grad);
 }
