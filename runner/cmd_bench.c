@@ -2,6 +2,7 @@
  * One table of modes; a mode prints rows as it measures them. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "db/bench.h"
 #include "runner/bench_fits.h"
 #include "runner/cmd.h"
 #include "trainer/backend.h"
@@ -9,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the command line says to every mode. */
 struct bench_opts {
@@ -180,10 +182,24 @@ static int run_fit(const struct bench_opts *o, struct err *e)
 
 /* ------------------------------------------------------------ the table */
 
+/* In the current directory: it is its disk that counts. */
+static int run_db(const struct bench_opts *o, struct err *e)
+{
+    struct db_bench b;
+    char path[64];
+
+    snprintf(path, sizeof path, "loglog-bench-%ld.db", (long)getpid());
+    if (db_bench(&b, path, 1000, 1000000, e))
+        return -1;
+    db_bench_print(stdout, &b, o->json);
+    return 0;
+}
+
 static const struct mode modes[] = {
     {"train", "whole training steps (the default)", run_train},
     {"gemm", "the products of each linear layer", run_gemm},
     {"fit", "surface fits, their starts and resamples", run_fit},
+    {"db", "the results database, on the disk of this directory", run_db},
 };
 #define N_MODES (int)ARRAY_LEN(modes)
 
@@ -263,7 +279,7 @@ static int bench_main(const struct command *self, int argc, char **argv)
 const struct command cmd_bench = {
     .name = "bench",
     .synopsis =
-        "bench [--train] [--gemm] [--fit] [--d-model N] [--dtype TYPE]\n"
+        "bench [--train] [--gemm] [--fit] [--db] [--d-model N] [--dtype TYPE]\n"
         "             [--profile] [--json]",
     .summary = "measure this machine's throughput against its peak",
     .help =
