@@ -34,6 +34,14 @@ static double level(int *interior, const struct hyper_fit *f, enum hyper_axis a,
     return n ? sum / n : all / f->n_grid;
 }
 
+static int varied(const struct hyper_fit *f, enum hyper_axis a)
+{
+    for (int i = 0; i < f->n_grid; i++)
+        if (hyper_axis_n(&f->grid[i], a) > 1)
+            return 1;
+    return 0;
+}
+
 static void use(double *coef, double *exponent, struct str *how,
                 const struct hyper_fit *f, enum hyper_axis a)
 {
@@ -61,7 +69,10 @@ static void use(double *coef, double *exponent, struct str *how,
              "%s: %.4g C^%.4f; the exponent is not identified (%s): %s "
              "exponent, the coefficient fitted to the optima of ",
              what, *coef, *exponent, y->refused, which);
-    if (interior)
+    if (!varied(f, a))
+        str_addf(how, "%d grid%s, where it was not varied\n", f->n_grid,
+                 f->n_grid == 1 ? "" : "s");
+    else if (interior)
         str_addf(how, "%d grid%s\n", interior, interior == 1 ? "" : "s");
     else
         str_addf(how, "%d grid%s, none of them interior: a bound\n", f->n_grid,

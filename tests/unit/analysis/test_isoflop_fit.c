@@ -1,13 +1,9 @@
-/* isoflop_fit: recovers the allocation, has the parabola's known bias to the
- * digit, and refuses what a profile does not show. */
+/* isoflop_fit: recovers the allocation and refuses what a profile does not
+ * show. */
 #include "check.h"
 
 #include "analysis/fit_json.h"
 #include "analysis/isoflop_fit.h"
-#include "analysis/isoflop_min.h"
-#include "analysis/linfit.h"
-#include "analysis/powerlaw.h"
-#include "analysis/stat.h"
 #include "base/mem.h"
 #include "profiles.h"
 
@@ -20,115 +16,6 @@ static struct isoflop_opts options(int bootstrap)
     isoflop_opts_default(&o);
     o.bootstrap = bootstrap;
     return o;
-}
-
-/* --- the noise-free bias of approach 2 --- */
-
-/* DeepSeek LLM's design, 8 budgets 1e17 .. 3e20 with 10 sizes each: exponent
- * and mean relative error of N_opt, in percent. */
-static const struct bias {
-    const struct truth *t;
-    double W, a, error;
-} bias_table[] = {
-    {&truth_even, 2, 0.5000, 0.00},       {&truth_even, 16, 0.5000, 0.00},
-    {&truth_chinchilla, 2, 0.4516, 0.35}, {&truth_chinchilla, 4, 0.4516, 1.40},
-    {&truth_chinchilla, 8, 0.4516, 3.18}, {&truth_chinchilla, 16, 0.4516, 5.71},
-    {&truth_epoch, 2, 0.5126, -0.10},     {&truth_epoch, 4, 0.5126, -0.42},
-    {&truth_epoch, 8, 0.5126, -0.93},     {&truth_epoch, 16, 0.5126, -1.66},
-    {&truth_skewed, 4, 0.2500, 7.4},      {&truth_skewed, 8, 0.2500, 17.2},
-    {&truth_skewed, 16, 0.2500, 32.1},
-};
-
-static void deepseek_design(struct isoflop_fit *f, const struct truth *t,
-                            double W, double c0, double c1)
-{
-    struct design d = {1e17, 3e20, 8, 10, 1, W, c0, c1, 0};
-    struct isoflop_opts o = options(0);
-    struct points p;
-    struct err e;
-
-    points_init(&p);
-    simulate(&p, t, &d, NULL);
-    ok(isoflop_fit(f, &p, &o, &e));
-    points_release(&p);
-}
-
-static void test_bias_table(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bias_table); i++) {
-        const struct bias *b = &bias_table[i];
-        double sum = 0, tol = b->t == &truth_skewed ? 0.05 : 0.005;
-        struct isoflop_fit f;
-        deepseek_design(&f, b->t, b->W, 1, 1);
-        assert_int_equal(f.n_ok, 8);
-        for (int k = 0; k < f.n_budget; k++)
-            sum += f.budget[k].N / truth_N(b->t, f.budget[k].flops) - 1;
-        within(f.N.exponent, b->a, 5e-5);
-        within(100 * sum / 8, b->error, tol + 1e-9);
-        /* the law itself is as wrong as its optima */
-        within(100 * (f.N.coef * pow(1e20, f.N.exponent) / truth_N(b->t, 1e20) -
-                      1),
-               b->error, tol + 1e-9);
-        isoflop_fit_release(&f);
-    }
-}
-
-static void test_drifting_centre_biases_the_exponent(void **state)
-{
-    struct isoflop_fit f;
-    double at[2] = {1e20, 1e24}, error[2] = {2.7, 6.4};
-
-    (void)state;
-    deepseek_design(&f, &truth_chinchilla, 8, 1.0 / 3, 3);
-    within(f.N.exponent, 0.4555, 5e-5);
-    for (int i = 0; i < 2; i++)
-        within(100 * (f.N.coef * pow(at[i], f.N.exponent) /
-                          truth_N(&truth_chinchilla, at[i]) -
-                      1),
-               error[i], 0.05);
-    isoflop_fit_release(&f);
-}
-
-static void test_window_removes_the_bias(void **state)
-{
-    struct design d = {1e17, 3e20, 8, 40, 1, 16, 1, 1, 0};
-    struct isoflop_opts o = options(0);
-    struct isoflop_fit f;
-    struct points p;
-    struct err e;
-
-    (void)state;
-    points_init(&p);
-    simulate(&p, &truth_chinchilla, &d, NULL);
-    o.window = 2;
-    ok(isoflop_fit(&f, &p, &o, &e));
-    for (int k = 0; k < f.n_budget; k++)
-        within(f.budget[k].N / truth_N(&truth_chinchilla, f.budget[k].flops), 1,
-               0.006);
-    isoflop_fit_release(&f);
-    points_release(&p);
-}
-
-static void test_akima_has_no_shape_bias(void **state)
-{
-    struct design d = {1e17, 3e20, 8, 33, 1, 16, 1, 1, 0};
-    struct isoflop_opts o = options(0);
-    struct isoflop_fit f;
-    struct points p;
-    struct err e;
-
-    (void)state;
-    points_init(&p);
-    simulate(&p, &truth_chinchilla, &d, NULL);
-    o.method = ISOFLOP_AKIMA;
-    ok(isoflop_fit(&f, &p, &o, &e));
-    for (int k = 0; k < f.n_budget; k++)
-        within(f.budget[k].N / truth_N(&truth_chinchilla, f.budget[k].flops), 1,
-               0.01);
-    within(f.N.exponent, 0.45161, 1e-4);
-    isoflop_fit_release(&f);
-    points_release(&p);
 }
 
 static void test_exponents_sum_to_one(void **state)
@@ -403,76 +290,6 @@ static void test_coverage(void **state)
              0.97);
 }
 
-/* --- minima of arrays --- */
-
-static void test_parabola_is_exact(void **state)
-{
-    double x[5] = {10, 11, 12.5, 14, 15}, y[5], at, value, var;
-    struct poly q;
-
-    (void)state;
-    for (int i = 0; i < 5; i++)
-        y[i] = 2 + 0.3 * (x[i] - 12.2) * (x[i] - 12.2);
-    assert_int_equal(poly_fit(&q, 2, x, y, NULL, 5), 0);
-    assert_int_equal(parabola_minimum(&at, &value, &var, &q), 0);
-    near(at, 12.2, 1e-12);
-    near(value, 2, 1e-12);
-    near(parabola_curvature(&var, &q), 0.3, 1e-10);
-    for (int i = 0; i < 5; i++)
-        y[i] = -y[i];
-    assert_int_equal(poly_fit(&q, 2, x, y, NULL, 5), 0);
-    assert_int_equal(parabola_minimum(&at, &value, NULL, &q), -1);
-    assert_int_equal(poly_fit(&q, 2, x, y, NULL, 2), -1);
-    x[1] = x[2] = x[3] = x[4] = x[0];
-    assert_int_equal(poly_fit(&q, 2, x, y, NULL, 5), -1);
-}
-
-/* Standard errors of a weighted parabola against linfit's. */
-static void test_poly_variance(void **state)
-{
-    double x[6] = {1, 2, 3, 4, 6, 7}, y[6] = {5, 3, 2.2, 2, 3.1, 4.4};
-    double w[6] = {1, 2, 1, 3, 1, 1}, X[18], row[3] = {1, 3.3, 3.3 * 3.3};
-    double var, se, value;
-    struct linfit f;
-    struct poly q;
-    struct err e;
-
-    (void)state;
-    for (int i = 0; i < 6; i++) {
-        X[3 * i] = 1;
-        X[3 * i + 1] = x[i];
-        X[3 * i + 2] = x[i] * x[i];
-    }
-    ok(linfit(&f, X, y, w, 6, 3, &e));
-    assert_int_equal(poly_fit(&q, 2, x, y, w, 6), 0);
-    value = poly_at(&var, &q, 3.3);
-    near(value, linfit_at(&f, row, &se), 1e-10);
-    near(q.rss, f.rss, 1e-9);
-    near(sqrt(var * f.rss / 3), se, 1e-9);
-}
-
-/* Values of scipy.interpolate.Akima1DInterpolator (scipy 1.10, default
- * options) at these points. */
-static void test_akima_agrees_with_scipy(void **state)
-{
-    static const double x[7] = {0, 1, 2.5, 3, 4, 6, 7};
-    static const double y[7] = {3, 2.1, 1.7, 1.65, 1.8, 2.6, 3.5};
-    static const double at[6] = {0.5, 1.7, 2.6, 3.5, 5.1, 6.6};
-    static const double value[6] = {2.4477430555555557, 1.8662427207081294,
-                                    1.6853811320754717, 1.6958333333333333,
-                                    2.1574999999999998, 3.0720000000000001};
-    double x_min, y_min;
-
-    (void)state;
-    for (int i = 0; i < 6; i++)
-        near(akima_at(x, y, 7, at[i]), value[i], 1e-12);
-    assert_int_equal(akima_minimum(&x_min, &y_min, x, y, 7), 0);
-    for (double t = 0; t <= 7; t += 1e-3)
-        assert_true(akima_at(x, y, 7, t) >= y_min - 1e-12);
-    near(akima_at(x, y, 7, x_min), y_min, 1e-12);
-    assert_int_equal(akima_minimum(&x_min, &y_min, x, y, 4), -1); /* edge */
-}
-
 /* --- as JSON --- */
 
 static void test_json_reads_back(void **state)
@@ -507,10 +324,6 @@ static void test_json_reads_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bias_table),
-        cmocka_unit_test(test_drifting_centre_biases_the_exponent),
-        cmocka_unit_test(test_window_removes_the_bias),
-        cmocka_unit_test(test_akima_has_no_shape_bias),
         cmocka_unit_test(test_exponents_sum_to_one),
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_diverged_and_excluded_runs_do_not_enter),
@@ -518,9 +331,6 @@ int main(void)
         cmocka_unit_test(test_best_setting_of_a_size),
         cmocka_unit_test(test_noise_refuses_the_exponent),
         cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_parabola_is_exact),
-        cmocka_unit_test(test_poly_variance),
-        cmocka_unit_test(test_akima_agrees_with_scipy),
         cmocka_unit_test(test_json_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
