@@ -171,32 +171,49 @@ static int other_hyper_open(const struct study_run *s, int k)
     return 0;
 }
 
+static int keep_hyper(struct study_run *s, int k, const struct hyper_fit *f,
+                      const struct points *p, const char *how, struct err *e)
+{
+    const char *edge;
+
+    if (store_fit(s, "hyper", hyper_fit_json(f), p, e))
+        return -1;
+    if (all_at_edge(f, &edge))
+        return stage_refuse(
+            s, k, edge, "a wider lr axis, or a larger `extend` of this stage",
+            e);
+    return stage_mark(s, k, STAGE_COMPLETE,
+                      hyper_fit_identified(f) ? NULL : how, e);
+}
+
+/* A fit and the stage that it completes are stored together, or, if we are
+ * killed, neither: so each fit is there once. */
+static int commit_or_not(const struct study_run *s, int rc, struct err *e)
+{
+    if (!rc)
+        return store_commit(s->db, e);
+    store_rollback(s->db);
+    return -1;
+}
+
 /* The last hyper stage is through: the law, stored. */
 static int close_hyper(struct study_run *s, int k, struct err *e)
 {
     struct hyper_fit f;
     struct points p;
-    const char *edge;
     struct str how;
-    int rc = -1;
+    int rc;
 
     if (fit_hyper(&f, &p, s, -1, e))
         return -1;
     str_init(&how);
     hyper_fit_use(&s->law, &how, &f);
     one_line(&how);
-    if (store_fit(s, "hyper", hyper_fit_json(&f), &p, e))
-        goto out;
-    if (all_at_edge(&f, &edge))
-        rc = stage_refuse(s, k, edge,
-                          "a wider lr axis, or a larger `extend` of this stage",
-                          e);
-    else
-        rc = stage_mark(s, k, STAGE_COMPLETE,
-                        hyper_fit_identified(&f) ? NULL : how.text, e);
+    rc = store_begin(s->db, e);
+    if (!rc)
+        rc = commit_or_not(s, keep_hyper(s, k, &f, &p, how.text, e), e);
     if (!rc && s->stage[k].now == STAGE_COMPLETE)
         rc = stage_note(s, how.text, e);
-out:
     str_release(&how);
     hyper_fit_release(&f);
     points_release(&p);
@@ -305,10 +322,14 @@ int stage_judge_isoflop(struct study_run *s, int k, struct err *e)
     if (rc == 1) {
         rc = extend_note(s, k, before, e);
     } else if (rc == 0) {
-        rc = store_isoflop(s, &f, &p, e);
+        rc = store_begin(s->db, e);
         if (!rc)
-            rc = stage_mark(s, k, STAGE_COMPLETE,
-                            f.identified ? NULL : f.refused, e);
+            rc = commit_or_not(s,
+                               store_isoflop(s, &f, &p, e) ||
+                                   stage_mark(s, k, STAGE_COMPLETE,
+                                              f.identified ? NULL : f.refused,
+                                              e),
+                               e);
     }
     isoflop_fit_release(&f);
     points_release(&p);

@@ -1,11 +1,13 @@
 /* study_run: see study_run.h. */
 #include "runner/study_run.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "db/query.h"
 #include "runner/study_stage.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@ int stage_mark(struct study_run *s, int k, enum stage_now now,
 {
     const struct stage *stage = &s->study->stage[k];
 
+    if (now == STAGE_COMPLETE && fault_at("coordinator-kill"))
+        raise(SIGKILL);
     s->stage[k].now = now;
     return db_stage_put(s->db, s->id, k, stage->name,
                         stage_kind_name(stage->kind), now_name[now], reason, e);

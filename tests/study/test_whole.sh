@@ -72,4 +72,24 @@ cmp -s calm.laws storm.laws || {
 }
 [ "$(ask storm.db "SELECT count(*) FROM events WHERE kind = 'start'")" -ge 4 ] ||
     fail "it was not killed often enough to mean something"
+# killed where a stage completes, in the middle of the transaction
+for stage in hyper isoflop predict verify; do
+    LOGLOG_FAULT=coordinator-kill ranks 0 --db middle.db --slots 64 \
+        --stand-in 3e6 >middle.out 2>middle.err
+    rc=$?
+    [ $rc = 137 ] || fail "killed as $stage completes: exit $rc"
+    [ "$(ask middle.db "SELECT state FROM stages WHERE stage = '$stage'")" \
+        != complete ] || fail "$stage: not killed in time"
+    # the next launch gets past this stage, and is killed at the next
+    LOGLOG_FAULT=coordinator-kill:n=2 ranks 0 --db middle.db --slots 64 \
+        --stand-in 3e6 >middle.out 2>middle.err
+    gone || fail "killed as $stage completes: processes are left"
+    [ "$(ask middle.db "SELECT state FROM stages WHERE stage = '$stage'")" \
+        = complete ] || fail "$stage: not completed by the next launch"
+done
+laws middle.db >middle.laws
+cmp -s calm.laws middle.laws || {
+    diff calm.laws middle.laws | head -n 10 >&2
+    fail "killed in transactions: the laws differ"
+}
 echo "a whole study, killed again and again: the same laws and predictions"
