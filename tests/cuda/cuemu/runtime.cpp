@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <deque>
-#include <map>
 #include <vector>
 
 #ifdef CUEMU_MSAN
@@ -37,9 +36,22 @@ namespace cuemu
 static CUstream_st null_stream;
 static std::vector<CUstream_st *> streams;
 static int policy;
-static std::map<void *, size_t> device_memory;
+
+/* Vectors, not maps: the part of a map that is in the C++ library is not
+ * instrumented, and MemorySanitizer takes what it writes for uninitialised. */
+struct Allocation {
+    void *p;
+    size_t bytes;
+};
+
+struct Limit {
+    const void *kernel;
+    size_t bytes;
+};
+
+static std::vector<Allocation> device_memory;
+static std::vector<Limit> shared_limits; /* by kernel */
 static size_t device_used, device_limit = static_cast<size_t>(1) << 30;
-static std::map<const void *, int> shared_limit; /* by kernel */
 
 static void run_one(CUstream_st *s)
 {
@@ -63,6 +75,7 @@ static void run_one(CUstream_st *s)
         acquire(&w.wait->edge);
     if (w.run)
         w.run();
+    w.run = nullptr; /* its arguments belong to the stream, not to the host */
     if (w.record) {
         w.record->done = w.want;
         release(&w.record->edge);
@@ -135,11 +148,11 @@ void launch(const char *name, const void *kernel, dim3 grid, dim3 block,
 {
     unsigned long long n =
         static_cast<unsigned long long>(block.x) * block.y * block.z;
-    std::map<const void *, int>::iterator limit = shared_limit.find(kernel);
-    size_t most = limit == shared_limit.end()
-                      ? 48 << 10
-                      : static_cast<size_t>(limit->second);
+    size_t most = 48 << 10;
 
+    for (const Limit &l : shared_limits)
+        if (l.kernel == kernel)
+            most = l.bytes;
     if (!n || n > 1024 || block.z > 64)
         fail("%s: a block of %u x %u x %u", name, block.x, block.y, block.z);
     if (!grid.x || !grid.y || !grid.z || grid.x > 2147483647u ||
@@ -225,25 +238,25 @@ cudaError_t cudaMalloc(void **p, size_t n)
 #ifdef CUEMU_MSAN
     __msan_poison(*p, n);
 #endif
-    device_memory[*p] = n;
+    device_memory.push_back({*p, n});
     device_used += n;
     return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *p)
 {
-    std::map<void *, size_t>::iterator i;
-
     if (!p)
         return cudaSuccess;
     synchronize_all();
-    i = device_memory.find(p);
-    if (i == device_memory.end())
-        fail("cudaFree of %p, which cudaMalloc did not return", p);
-    device_used -= i->second;
-    device_memory.erase(i);
-    free(p);
-    return cudaSuccess;
+    for (size_t i = 0; i < device_memory.size(); i++)
+        if (device_memory[i].p == p) {
+            device_used -= device_memory[i].bytes;
+            device_memory.erase(device_memory.begin() +
+                                static_cast<std::ptrdiff_t>(i));
+            free(p);
+            return cudaSuccess;
+        }
+    fail("cudaFree of %p, which cudaMalloc did not return", p);
 }
 
 cudaError_t cudaMallocHost(void **p, size_t n)
@@ -356,7 +369,7 @@ cudaError_t cudaFuncSetAttribute(const void *f, cudaFuncAttribute a, int v)
 {
     if (a != cudaFuncAttributeMaxDynamicSharedMemorySize || v > 227 << 10)
         return cudaErrorInvalidValue;
-    shared_limit[f] = v;
+    shared_limits.push_back({f, static_cast<size_t>(v)});
     return cudaSuccess;
 }
 
