@@ -16,7 +16,9 @@ struct slot {
 struct scheduler {
     struct slot *slot;
     int n_slots, n_nodes, widest;
-    int *free; /* (n_nodes) free slots of each */
+    int *of_node;  /* (n_slots) slots by node, increasing; node i has ... */
+    int *first_of; /* (n_nodes + 1) ... of_node[first_of[i] .. first_of[i+1]) */
+    int *free;     /* (n_nodes) free slots of each */
     int n_free;
     struct sched_job *queue; /* [first, n): queued, in order if !unsorted */
     size_t first, n, cap;
@@ -30,6 +32,8 @@ struct scheduler *sched_create(int n_slots, const int *node, int n_nodes)
 
     s->slot = xcalloc((size_t)n_slots, sizeof *s->slot);
     s->free = xcalloc((size_t)n_nodes, sizeof *s->free);
+    s->of_node = xcalloc((size_t)n_slots, sizeof *s->of_node);
+    s->first_of = xcalloc((size_t)n_nodes + 1, sizeof *s->first_of);
     s->scratch = xcalloc((size_t)n_slots, sizeof *s->scratch);
     s->n_slots = s->n_free = n_slots;
     s->n_nodes = n_nodes;
@@ -38,6 +42,12 @@ struct scheduler *sched_create(int n_slots, const int *node, int n_nodes)
         s->slot[i].node = node[i];
         if (++s->free[node[i]] > s->widest)
             s->widest = s->free[node[i]];
+    }
+    for (int k = 0, n = 0; k < n_nodes; k++) {
+        for (int i = 0; i < n_slots; i++)
+            if (node[i] == k)
+                s->of_node[n++] = i;
+        s->first_of[k + 1] = n;
     }
     return s;
 }
@@ -48,6 +58,8 @@ void sched_destroy(struct scheduler *s)
         return;
     free(s->slot);
     free(s->free);
+    free(s->of_node);
+    free(s->first_of);
     free(s->scratch);
     free(s->queue);
     free(s);
@@ -136,13 +148,14 @@ static void start(struct scheduler *s, size_t i, int node, double now,
     int member = 0;
 
     out->job = s->queue[i];
-    for (int k = 0; k < s->n_slots && member < out->job.gang; k++) {
-        struct slot *slot = &s->slot[k];
-        if (slot->busy || slot->node != node)
+    for (int k = s->first_of[node];
+         k < s->first_of[node + 1] && member < out->job.gang; k++) {
+        struct slot *slot = &s->slot[s->of_node[k]];
+        if (slot->busy)
             continue;
         slot->busy = 1;
         slot->until = now + out->job.seconds;
-        out->slot[member++] = k;
+        out->slot[member++] = s->of_node[k];
     }
     BUG_ON(member != out->job.gang);
     s->free[node] -= member;
@@ -172,14 +185,13 @@ static struct reservation reserve(struct scheduler *s, int g, double now)
         int n = 0, after = 0;
         double when;
 
-        for (int i = 0; i < s->n_slots; i++) {
-            const struct slot *slot = &s->slot[i];
-            if (slot->node == node)
-                s->scratch[n++] =
-                    slot->busy && slot->until > now ? slot->until : now;
-        }
-        if (n < g)
+        if (s->first_of[node + 1] - s->first_of[node] < g)
             continue;
+        for (int i = s->first_of[node]; i < s->first_of[node + 1]; i++) {
+            const struct slot *slot = &s->slot[s->of_node[i]];
+            s->scratch[n++] =
+                slot->busy && slot->until > now ? slot->until : now;
+        }
         qsort(s->scratch, (size_t)n, sizeof *s->scratch, by_time);
         when = s->scratch[g - 1];
         while (after < n && s->scratch[after] <= when)
@@ -210,7 +222,7 @@ static int backfill_node(const struct scheduler *s, const struct sched_job *j,
 int sched_next(struct scheduler *s, double now, struct sched_start *out)
 {
     struct reservation r;
-    int node;
+    int node, elsewhere = 0;
 
     if (s->first == s->n || !s->n_free)
         return 0;
@@ -221,8 +233,18 @@ int sched_next(struct scheduler *s, double now, struct sched_start *out)
         return 1;
     }
     r = reserve(s, s->queue[s->first].gang, now);
+    for (int i = 0; i < s->n_nodes; i++)
+        if (i != r.node && s->free[i] > elsewhere)
+            elsewhere = s->free[i];
     for (size_t i = s->first + 1; i < s->n; i++) {
-        node = backfill_node(s, &s->queue[i], &r, now);
+        const struct sched_job *j = &s->queue[i];
+
+        /* a long queue is mostly jobs that fit nowhere: see that fast */
+        if (j->gang > elsewhere &&
+            (j->gang > s->free[r.node] ||
+             (j->gang > r.spare && now + j->seconds > r.when)))
+            continue;
+        node = backfill_node(s, j, &r, now);
         if (node >= 0) {
             start(s, i, node, now, out);
             return 1;
