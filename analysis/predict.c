@@ -126,11 +126,12 @@ static double ask_surface(struct prediction *p, const struct laws *l)
 static void say_loss(struct prediction *p, const struct laws *l,
                      const struct curve_forecast *c, double cost)
 {
-    str_addf(&p->how,
-             "loss: %s law over %d budgets, averaged over E and the exponent "
-             "(E + k C^-p says %.4f, k C^-p %.4f)",
-             l->isoflop.metric_bpb ? "bits-per-byte" : "loss", l->curve.n,
-             c->with_E, c->pure);
+    str_addf(
+        &p->how,
+        "loss: law of the %s over %d budgets, averaged over E and the exponent "
+        "(E + k C^-p says %.4f, k C^-p %.4f)",
+        l->isoflop.metric_bpb ? "bits per byte" : "loss", l->curve.n, c->with_E,
+        c->pure);
     if (cost > 5e-5)
         str_addf(&p->how, ", plus %.2f %% for the shape", 100 * cost);
     if (isfinite(l->isoflop.noise))

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define STUDIES 60 /* simulated for the coverage */
+#define STUDIES 30 /* simulated for the coverage, at each noise */
 
 static struct laws_opts options(int bootstrap)
 {
