@@ -53,7 +53,8 @@ struct backend_shape {
 
 struct backend {
     const char *name;    /* "avx512": what bench and doctor print */
-    int bf16;            /* linear and attention operands are bf16 */
+    int bf16;            /* operands of the linear layers are rounded to bf16;
+                            sums, and everything else, are fp32 */
     int (*usable)(void); /* does this CPU have what it needs? */
 
     /* `rounds` of independent multiply-adds of this kind of operands on
@@ -123,6 +124,8 @@ struct backend {
 /* The vector kernels, one set of sources compiled per target (cpu/fast.h).
  * On other processors than x86 there is only the portable one. */
 extern const struct backend backend_avx512, backend_avx2, backend_portable;
+extern const struct backend backend_avx512_bf16, backend_avx2_bf16;
+extern const struct backend backend_portable_bf16;
 
 /* The plain loops; operands rounded to bf16 for DTYPE_BF16. */
 extern const struct backend backend_reference, backend_reference_bf16;

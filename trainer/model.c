@@ -53,10 +53,12 @@
 #include <string.h>
 #include <time.h>
 
-/* Logits of this many rows at a time: enough for the matrix kernels to run at
- * speed, few enough to stay in a second-level cache when V allows it. */
+/* Rows of logits at a time.  While the head's weights stay in a second-level
+ * cache (HEAD_FLOATS), so few that the logits do too (LOGIT_FLOATS); when the
+ * weights come from memory anyway, more, so that they come less often. */
+#define HEAD_FLOATS (1 << 18)
 #define LOGIT_FLOATS (1 << 18)
-#define LOGIT_ROWS 32
+#define LOGIT_ROWS 256
 
 /* Tensors of a layer, in the order of params.c. */
 enum { NORM1, WQKV, WO, NORM2, WGU, WDOWN, PER_LAYER };
@@ -224,9 +226,8 @@ static void sizes(struct model *m)
                                 .n_head = s->n_head,
                                 .n_kv_head = s->n_kv_head,
                                 .head_dim = hd};
-    m->logit_rows = LOGIT_FLOATS / m->V;
-    if (m->logit_rows < LOGIT_ROWS)
-        m->logit_rows = LOGIT_ROWS;
+    m->logit_rows =
+        m->V * m->C > HEAD_FLOATS ? LOGIT_ROWS : LOGIT_FLOATS / m->V;
     if (m->logit_rows > m->T)
         m->logit_rows = m->T;
 }

@@ -7,5 +7,7 @@ static int usable(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const struct backend backend_avx2 = FAST_TABLE("avx2", usable);
+const struct backend backend_avx2 = FAST_TABLE("avx2", usable, 0, );
+const struct backend backend_avx2_bf16 =
+    FAST_TABLE("avx2-bf16", usable, 1, _bf16);
 #endif

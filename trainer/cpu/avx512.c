@@ -7,5 +7,7 @@ static int usable(void)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma");
 }
 
-const struct backend backend_avx512 = FAST_TABLE("avx512", usable);
+const struct backend backend_avx512 = FAST_TABLE("avx512", usable, 0, );
+const struct backend backend_avx512_bf16 =
+    FAST_TABLE("avx512-bf16", usable, 1, _bf16);
 #endif

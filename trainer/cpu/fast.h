@@ -37,12 +37,23 @@ static size_t fast_scratch_bytes(const struct backend_shape *s)
     return att > dw ? att : dw;
 }
 
-#define FAST_TABLE(NAME, USABLE)                                               \
+static size_t fast_scratch_bytes_bf16(const struct backend_shape *s)
+{
+    size_t fp32 = fast_scratch_bytes(s);
+    size_t bf16 = (size_t)bf16_scratch(s) * sizeof(float);
+
+    return fp32 > bf16 ? fp32 : bf16;
+}
+
+/* SUFFIX is empty, or _bf16. */
+#define FAST_TABLE(NAME, USABLE, BF16, SUFFIX)                                 \
     {                                                                          \
-        .name = NAME, .bf16 = 0, .usable = USABLE, .peak = fast_peak,          \
-        .pack_bytes = fast_pack_bytes, .scratch_bytes = fast_scratch_bytes,    \
-        .pack = fast_pack, .linear = fast_linear, .linear_dx = fast_linear_dx, \
-        .linear_dw = fast_linear_dw, .embed = fast_embed,                      \
+        .name = NAME, .bf16 = BF16, .usable = USABLE, .peak = fast_peak,       \
+        .pack_bytes = fast_pack_bytes,                                         \
+        .scratch_bytes = fast_scratch_bytes##SUFFIX,                           \
+        .pack = fast_pack##SUFFIX, .linear = fast_linear##SUFFIX,              \
+        .linear_dx = fast_linear_dx##SUFFIX,                                   \
+        .linear_dw = fast_linear_dw##SUFFIX, .embed = fast_embed,              \
         .embed_bwd = fast_embed_bwd, .rmsnorm = fast_rmsnorm,                  \
         .rmsnorm_bwd = fast_rmsnorm_bwd, .attention = fast_attention,          \
         .attention_bwd = fast_attention_bwd, .swiglu = fast_swiglu,            \

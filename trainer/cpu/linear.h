@@ -162,4 +162,63 @@ static void fast_linear_dw(float *dw, const float *dy, const float *x,
         dw_block(dw, dy + t * l->n, x + t * l->k, l, least(m - t, KB), scratch);
 }
 
+/* ---------------------------------------------------------------- bf16 */
+
+/* The same products of operands rounded to bf16.  A product of two bf16
+ * numbers is exact in fp32, so these are bf16 products with fp32 sums, on a
+ * CPU without instructions for them. */
+
+static void round_bf16(float *dst, const float *src, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += VW)
+        vstore_n(dst + i, vbf16(vload_n(src + i, n - i)), n - i);
+}
+
+static void fast_pack_bf16(struct linear *l)
+{
+    fast_pack(l);
+    round_bf16(l->pack, l->pack,
+               (int64_t)(fast_pack_bytes(l->n, l->k) / sizeof(float)));
+}
+
+static void fast_linear_bf16(float *y, const float *x, const float *res,
+                             const struct linear *l, int64_t m, void *scratch)
+{
+    round_bf16(scratch, x, m * l->k);
+    fast_linear(y, scratch, res, l, m, NULL);
+}
+
+static void fast_linear_dx_bf16(float *dx, const float *dy,
+                                const struct linear *l, int64_t m,
+                                void *scratch)
+{
+    round_bf16(scratch, dy, m * l->n);
+    fast_linear_dx(dx, scratch, l, m, NULL);
+}
+
+static void fast_linear_dw_bf16(float *dw, const float *dy, const float *x,
+                                const struct linear *l, int64_t m,
+                                void *scratch)
+{
+    float *rdy = (float *)scratch + dw_scratch(l->k), *rx = rdy + KB * l->n;
+
+    for (int64_t t = 0; t < m; t += KB) {
+        int64_t steps = least(m - t, KB);
+
+        round_bf16(rdy, dy + t * l->n, steps * l->n);
+        round_bf16(rx, x + t * l->k, steps * l->k);
+        dw_block(dw, rdy, rx, l, steps, scratch);
+    }
+}
+
+/* Floats of scratch that the above need. */
+static int64_t bf16_scratch(const struct backend_shape *s)
+{
+    int64_t widest = s->max_n > s->max_k ? s->max_n : s->max_k;
+    int64_t dw = dw_scratch(s->max_k) + KB * (s->max_n + s->max_k);
+    int64_t x = s->rows * widest;
+
+    return dw > x ? dw : x;
+}
+
 #endif

@@ -11,8 +11,11 @@ const struct backend *const backend_list[] = {
 #ifdef __x86_64__
     &backend_avx512,
     &backend_avx2,
+    &backend_avx512_bf16,
+    &backend_avx2_bf16,
 #endif
     &backend_portable,
+    &backend_portable_bf16,
     &backend_reference,
     &backend_reference_bf16,
     NULL};

@@ -7,4 +7,6 @@ static int usable(void)
     return 1;
 }
 
-const struct backend backend_portable = FAST_TABLE("portable", usable);
+const struct backend backend_portable = FAST_TABLE("portable", usable, 0, );
+const struct backend backend_portable_bf16 =
+    FAST_TABLE("portable-bf16", usable, 1, _bf16);

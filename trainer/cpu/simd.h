@@ -198,6 +198,16 @@ INLINE void vstore_n(float *p, vec v, int64_t n)
         vstore_part(p, v, n);
 }
 
+/* Each lane as bf16 sees it: rounded to the upper 16 bits, ties to even; a
+ * NaN stays one. */
+INLINE vec vbf16(vec x)
+{
+    veci u = (veci)x, even = (u >> 16) & vseti(1);
+    vec r = (vec)((u + (vseti(0x7fff) + even)) & vseti(-65536));
+
+    return vselect((veci)(x == x), r, x);
+}
+
 /* Sums of 16 lanes: lane i + lane i + 8, then + 4, + 2, + 1. */
 INLINE float vsum16(const vec *v)
 {

@@ -2,6 +2,7 @@
  * where nothing divides anything. */
 #include "tests/unit/trainer/models.h"
 
+#include "trainer/cpu/bf16.h"
 #include "trainer/cpu/simd.h"
 
 /* An array of n random floats, and room to see a write beyond its end. */
@@ -141,11 +142,9 @@ static void check_parts(const struct backend *b, const struct backend *plain)
     b->linear(y[1], x, NULL, &l.l, a, l.scratch);
     b->linear(y[1] + a * n, x + a * k, NULL, &l.l, m - a, l.scratch);
     b->linear_dw(dw[0], dy, x, &l.l, m, l.scratch);
-    if (!b->bf16) {
-        b->linear_dw(dw[1], dy, x, &l.l, a, l.scratch);
-        b->linear_dw(dw[1], dy + a * n, x + a * k, &l.l, m - a, l.scratch);
-        assert_memory_equal(dw[0], dw[1], (size_t)(n * k) * sizeof **dw);
-    }
+    b->linear_dw(dw[1], dy, x, &l.l, a, l.scratch);
+    b->linear_dw(dw[1], dy + a * n, x + a * k, &l.l, m - a, l.scratch);
+    assert_memory_equal(dw[0], dw[1], (size_t)(n * k) * sizeof **dw);
     assert_memory_equal(y[0], y[1], (size_t)(m * n) * sizeof **y);
     for (int j = 0; j < 2; j++) {
         free(y[j]);
@@ -209,8 +208,8 @@ static void check_attention(const struct backend *fast,
             mem_tensor_free(scratch);
             free(stat);
         }
-        compare(o[0], o[1], n_o, fast->bf16 ? 2e-2 : 2e-6, fast, "o");
-        compare(dqkv[0], dqkv[1], n_q, fast->bf16 ? 3e-2 : 5e-6, fast, "dqkv");
+        compare(o[0], o[1], n_o, 2e-6, fast, "o");
+        compare(dqkv[0], dqkv[1], n_q, 5e-6, fast, "dqkv");
         free(qkv);
         free(dout);
         free(cs);
@@ -457,6 +456,32 @@ static void fused_multiply_add_is_fused(void **state)
     }
 }
 
+static void bf16_rounds_to_even(void **state)
+{
+    static const float hard[] = {
+        0,           -0.0f,           1,
+        1 + 0x1p-8f, 1 + 3 * 0x1p-8f, 1 + 0x1p-8f + 0x1p-20f,
+        0x1p-140f,   3.3e38f,         -3.3e38f,
+        INFINITY};
+
+    (void)state;
+    for (size_t i = 0; i < 100000 + ARRAY_LEN(hard); i++) {
+        float x, got, want;
+        uint32_t bits = (uint32_t)rng_u64(5, RNG_TEST, i);
+
+        memcpy(&x, &bits, sizeof x);
+        if (i < ARRAY_LEN(hard))
+            x = hard[i];
+        got = vbf16(vset(x))[0];
+        want = bf16_round(x);
+        if (x == x ? memcmp(&got, &want, sizeof got) != 0 : got == got)
+            fail_msg("%a rounds to %a, not %a", (double)x, (double)want,
+                     (double)got);
+    }
+    assert_true(vbf16(vset(1 + 0x1p-8f))[0] == 1);
+    assert_true(vbf16(vset(1 + 3 * 0x1p-8f))[0] == 1 + 0x1p-6f);
+}
+
 static void transposition(void **state)
 {
     vec x[VW];
@@ -484,6 +509,7 @@ int main(void)
         cmocka_unit_test(embeddings),
         cmocka_unit_test(exp2_is_within_one_unit_in_the_last_place),
         cmocka_unit_test(fused_multiply_add_is_fused),
+        cmocka_unit_test(bf16_rounds_to_even),
         cmocka_unit_test(transposition),
     };
 
