@@ -229,7 +229,7 @@ static void (*const panels[2][4])(const struct product *) = {
 static void columns(const int by_rows, const struct product *whole, int64_t n)
 {
     int nv = (int)((n + VW - 1) / VW);
-    float buf[MR3 * 3 * VW];
+    float buf[MR3 * 3 * VW] = {0}; /* the columns beyond n are computed too */
     struct product p = *whole;
 
     if (n % VW == 0) {
