@@ -36,10 +36,6 @@ struct bench_step {
     double share[BENCH_KINDS]; /* of the time; they add up to 1 */
 };
 
-/* The register-only peak of a dtype in GFLOP/s, the highest of a few runs; 0
- * where the CPU has no instruction for it. */
-double bench_peak(int64_t dtype);
-
 /* The default table: five widths from 32 to 768. */
 #define BENCH_CASES 5
 extern const struct bench_case bench_cases[BENCH_CASES];
