@@ -180,8 +180,9 @@ static void every_document_is_in_one_set(void **state)
         n_valid += valid[d];
     }
     assert_true(n_valid >= 30);
-    assert_true(r.set[PACK_VALID].bytes > 0.15 * (double)r.bytes);
-    assert_true(r.set[PACK_VALID].bytes - n_valid <= 0.2 * (double)r.bytes);
+    assert_true((double)r.set[PACK_VALID].bytes > 0.15 * (double)r.bytes);
+    assert_true((double)(r.set[PACK_VALID].bytes - n_valid) <=
+                0.2 * (double)r.bytes);
     assert_int_equal(r.documents, DOCUMENTS);
     assert_int_equal(r.set[PACK_TRAIN].bytes + r.set[PACK_VALID].bytes,
                      r.bytes + DOCUMENTS);
@@ -448,8 +449,8 @@ static void wrapped_text_is_the_same_text(void **state)
         "xz -c three > w.xz",
         "bzip2 -c three > w.bz2",
         "zstd -q -c three > w.zst",
-        "for f in one/*/*; do printf '{\"id\": [1], \"text\": \"'; cat $f; "
-        "printf '\"}\\n'; done > w.jsonl",
+        ("for f in one/*/*; do printf '{\"id\": [1], \"text\": \"'; cat $f; "
+         "printf '\"}\\n'; done > w.jsonl"),
         "gzip -c w.jsonl > w.ndjson.gz",
     };
     static const char *const file[] = {"w.gz",  "w.xz",    "w.bz2",
