@@ -273,9 +273,14 @@ static void drain(struct supervisor *s, struct slot *slot)
             lose_child(s, slot, "the child reported what it was not asked");
             return;
         }
-        if (tag == MSG_END)
-            slot->busy = 0;
         net_send(s->net, COORDINATOR, tag, &msg, proto_size(tag));
+        if (tag != MSG_END)
+            continue;
+        slot->busy = 0;
+        if (msg.end.rc) { /* it leaves after a failure: no work for it */
+            lose_child(s, slot, NULL);
+            return;
+        }
     }
     if (got < 0)
         lose_child(s, slot, strcmp(e.text, "closed") ? e.text : NULL);

@@ -46,7 +46,7 @@ static void a_run_is_one_job_whoever_asks(void **state)
         assert_non_null(job);
         assert_int_equal(job->number, i - 1);
     }
-    assert_null(jobs_find(&j, 3001 << 20));
+    assert_null(jobs_find(&j, (int64_t)3001 << 20));
     jobs_release(&j);
 }
 

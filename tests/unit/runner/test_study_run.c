@@ -172,12 +172,15 @@ static char *results(const struct view *v)
     };
     struct err e = {ERR_FAILED, ""};
     struct str text;
+    char *taken;
 
     str_init(&text);
     for (size_t i = 0; i < ARRAY_LEN(sql); i++)
         if (db_each(v->db, sql[i], add_row, &text, &e))
             fail_msg("%s: %s", sql[i], e.text);
-    return str_take(&text);
+    taken = str_take(&text);
+    str_release(&text);
+    return taken;
 }
 
 /* --- claims --- */

@@ -114,7 +114,7 @@ static void save_llmc_tokenizer(const char *name, size_t cut)
 
 static struct shard_set *link_ok(const struct link_options *o)
 {
-    struct shard_set *set;
+    struct shard_set *set = NULL;
     struct err e;
 
     if (shard_link(o, &e) || shard_open(&set, o->out, &e) ||
