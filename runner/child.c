@@ -206,7 +206,7 @@ static int next(struct proto_reader *r, int *tag, union proto_any *msg)
 int child_main(int argc, char **argv)
 {
     struct proto_reader reader = {0};
-    struct msg_setup *setup = xcalloc(1, sizeof *setup);
+    struct msg_setup *setup = xcalloc(STUDIES_MAX, sizeof *setup);
     union proto_any *msg = xcalloc(1, sizeof *msg);
     int tag = 0, rc = 0;
 
@@ -223,9 +223,9 @@ int child_main(int argc, char **argv)
     close_range(CHILD_OUT + 1, UINT_MAX, 0);
     while (!rc && !signals_stop() && !next(&reader, &tag, msg)) {
         if (tag == MSG_SETUP)
-            *setup = msg->setup;
+            setup[msg->setup.study] = msg->setup;
         else if (tag == MSG_ASSIGN)
-            rc = serve(setup, &msg->assign);
+            rc = serve(&setup[msg->assign.study], &msg->assign);
     }
     free(setup);
     free(msg);

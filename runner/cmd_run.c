@@ -3,6 +3,7 @@
 #include "runner/cmd.h"
 #include "runner/coordinator.h"
 #include "runner/net.h"
+#include "runner/proto.h"
 #include "runner/signals.h"
 #include "runner/supervisor.h"
 
@@ -12,9 +13,10 @@
 #include <string.h>
 
 #define MAX_SLOTS 1024
+#define MAX_PRIORITY 1000
 
 struct args {
-    const char *study, *db, *checkpoints, *time_limit;
+    const char *db, *checkpoints, *time_limit, *priority;
     double grace, hang, tail, stand_in;
     int64_t slots;
     int replace;
@@ -59,6 +61,36 @@ bad:
                    text);
 }
 
+/* One number a study: what was given ("2,1,1"), or the earlier the higher. */
+static int parse_priorities(int priority[STUDIES_MAX], const char *given, int n,
+                            struct err *e)
+{
+    const char *at = given;
+
+    for (int i = 0; i < n; i++) {
+        char part[16];
+        size_t len;
+        int64_t value;
+
+        priority[i] = n - i;
+        if (!given)
+            continue;
+        len = strcspn(at, ",");
+        snprintf(part, sizeof part, "%.*s", (int)len, at);
+        at += len;
+        if (len >= sizeof part || str_to_i64(part, &value) ||
+            value < -MAX_PRIORITY || value > MAX_PRIORITY ||
+            (*at == ',') != (i + 1 < n))
+            return err_set(e, ERR_USAGE,
+                           "--priority %s: one number between %d and %d "
+                           "expected for each study, as in 2,1",
+                           given, -MAX_PRIORITY, MAX_PRIORITY);
+        priority[i] = (int)value;
+        at += *at == ',';
+    }
+    return 0;
+}
+
 static int check(struct run_options *o, const struct args *a, struct err *e)
 {
     if (!a->db)
@@ -72,7 +104,6 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
                        "--grace, --hang, --tail and --stand-in are positive");
     if (a->time_limit && parse_time(a->time_limit, &o->time_limit, e))
         return -1;
-    o->study = a->study;
     o->db = a->db;
     o->checkpoints = a->checkpoints;
     o->slots = (int)a->slots;
@@ -82,6 +113,22 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
     o->stand_in = a->stand_in;
     o->replace = a->replace;
     return 0;
+}
+
+static int be_rank(const struct run_options *o)
+{
+    struct net *net;
+    struct err e;
+    int code;
+
+    signals_install();
+    if (net_open(&net, &e))
+        return opts_fail(&e);
+    log_init(log_level(), net_size(net) > 1 ? net_rank(net) : -1, NULL);
+    code = net_rank(net) == 0 ? coordinator_run(net, o)
+                              : supervisor_run(net, o->slots);
+    net_close(net);
+    return code;
 }
 
 static int cmd_main(const struct command *self, int argc, char **argv)
@@ -101,6 +148,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
         {"tail", 0, OPT_DOUBLE, &a.tail, "S",
          "when slots idle, widen runs with more than S seconds left (20; 0: "
          "never)"},
+        {"priority", 0, OPT_STRING, &a.priority, "N,N...",
+         "of each study, higher goes first (the order of the command line)"},
         {"replace", 0, OPT_FLAG, &a.replace, NULL,
          "the study file may have changed since it first ran"},
         {"stand-in", 0, OPT_DOUBLE, &a.stand_in, "SPEED",
@@ -108,43 +157,36 @@ static int cmd_main(const struct command *self, int argc, char **argv)
         OPT_END,
     };
     struct run_options o = {.argc = argc, .argv = argv};
-    struct net *net;
+    int priority[STUDIES_MAX], rc;
     const char **args;
     struct err e;
-    int n, code;
 
     /* opts_parse moves arguments about; the record wants them as given */
     o.argv = malloc((size_t)argc * sizeof *o.argv);
     if (!o.argv)
         return ERR_ENV;
     memcpy(o.argv, argv, (size_t)argc * sizeof *o.argv);
-    n = opts_parse(self, opts, argc, argv, &args, &n, 1, 1, &e);
-    if (n) {
-        free(o.argv);
-        return n > 0 ? 0 : opts_fail(&e);
-    }
-    a.study = args[0];
-    if (check(&o, &a, &e)) {
-        free(o.argv);
-        return opts_fail(&e);
-    }
-    signals_install();
-    if (net_open(&net, &e)) {
-        free(o.argv);
-        return opts_fail(&e);
-    }
-    log_init(log_level(), net_size(net) > 1 ? net_rank(net) : -1, NULL);
-    code = net_rank(net) == 0 ? coordinator_run(net, &o)
-                              : supervisor_run(net, o.slots);
-    net_close(net);
+    rc = opts_parse(self, opts, argc, argv, &args, &o.n_study, 1, STUDIES_MAX,
+                    &e);
+    if (!rc)
+        rc = check(&o, &a, &e) ||
+                     parse_priorities(priority, a.priority, o.n_study, &e)
+                 ? -1
+                 : 0;
+    o.study = args;
+    o.priority = priority;
+    if (rc)
+        rc = rc > 0 ? 0 : opts_fail(&e);
+    else
+        rc = be_rank(&o);
     free(o.argv);
-    return code;
+    return rc;
 }
 
 const struct command cmd_run = {
     .name = "run",
-    .synopsis = "run STUDY --db FILE [--slots N] [--time-limit TIME]",
-    .summary = "run a study, or go on with one (alone or under mpirun)",
+    .synopsis = "run STUDY... --db FILE [--slots N] [--time-limit TIME]",
+    .summary = "run studies, or go on with them (alone or under mpirun)",
     .help =
         "Plans the stages of the study file, trains their runs, fits the "
         "laws,\n"
@@ -155,6 +197,12 @@ const struct command cmd_run = {
         "\n"
         "  loglog run study.yaml --db results.db --slots 4\n"
         "  mpirun -n 8 loglog run study.yaml --db results.db\n"
+        "  mpirun -n 8 loglog run first.yaml second.yaml --db results.db\n"
+        "\n"
+        "Several studies share the slots and the database.  Runs of the first\n"
+        "start first; where its stages leave slots idle those of the next "
+        "fill\n"
+        "them.  With --priority 1,1 none goes before the other.\n"
         "\n"
         "SIGINT, SIGTERM, SIGUSR1, SIGUSR2 and --time-limit stop in order:\n"
         "every run writes a checkpoint and the exit status is 75.  A second\n"

@@ -98,28 +98,60 @@ void coordinator_listen(struct coordinator *c)
 
 /* --- the loop --- */
 
-/* What the study wants done now. */
-static void advance(struct coordinator *c)
+struct tenant *coordinator_tenant(const struct coordinator *c,
+                                  const struct job *job)
+{
+    return &c->tenant[job->study];
+}
+
+static void add_job(struct coordinator *c, const struct tenant *t,
+                    const struct db_run *run)
+{
+    size_t before = c->jobs.n;
+    struct job *job = jobs_add(&c->jobs, run);
+
+    if (c->jobs.n > before) {
+        job->study = (int)(t - c->tenant);
+        job->asked = t->study.gang;
+        job->priority = t->priority;
+    } else if (job->now == JOB_FINAL) { /* somebody wants it tried again */
+        job->now = JOB_QUEUED;
+        job->run = *run;
+    }
+}
+
+/* What a study wants done now. */
+static void advance(struct coordinator *c, struct tenant *t)
 {
     struct db_run *fresh;
     struct err e;
     size_t n;
 
-    c->stage_ready = 0;
+    t->ready = 0;
     progress_clear(c);
-    if (study_run_advance(c->run, &fresh, &n, &e)) {
+    if (study_run_advance(t->run, &fresh, &n, &e)) {
         coordinator_break(c, &e);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct job *job = jobs_add(&c->jobs, &fresh[i]);
-        if (job->now == JOB_FINAL) { /* somebody wants it tried again */
-            job->now = JOB_QUEUED;
-            job->run = fresh[i];
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        add_job(c, t, &fresh[i]);
     free(fresh);
-    jobs_queue(&c->jobs, c->sched, &c->on, c->study.gang);
+    t->over = study_run_end(t->run) != STUDY_GOES_ON;
+    if (t->over && c->n_tenant > 1)
+        log0_info("study '%s' has ended", t->study.name);
+}
+
+static void advance_all(struct coordinator *c)
+{
+    int moved = 0;
+
+    for (int i = 0; i < c->n_tenant && !c->stopping; i++)
+        if (c->tenant[i].ready) {
+            advance(c, &c->tenant[i]);
+            moved = 1;
+        }
+    if (moved)
+        jobs_queue(&c->jobs, c->sched, &c->on);
 }
 
 /* A rank does not answer (its machine hangs): it cannot be waited for.  What is
@@ -149,7 +181,7 @@ static void loop(struct coordinator *c)
     double watched = 0;
     struct err e;
 
-    advance(c);
+    advance_all(c);
     for (;;) {
         double now = clock_now();
 
@@ -162,8 +194,7 @@ static void loop(struct coordinator *c)
         }
         if (ledger_tick(&c->ledger, &e))
             coordinator_break(c, &e);
-        if (c->stage_ready && !c->stopping)
-            advance(c);
+        advance_all(c);
         dispatch_start(c);
         progress_tick(c);
         if (!c->n_active && (c->stopping || !sched_queued(c->sched)))
@@ -192,7 +223,7 @@ static int read_count(void *ctx, int n, const char *const *v)
 }
 
 /* Runs that are marked failed for another reason than their size. */
-static int64_t count_failed(const struct coordinator *c)
+static int64_t count_failed(const struct coordinator *c, int64_t study)
 {
     int64_t n = 0;
     struct str sql;
@@ -202,63 +233,88 @@ static int64_t count_failed(const struct coordinator *c)
              "SELECT count(DISTINCT run) FROM runs WHERE study_id = %" PRId64
              " AND state = 'failed' AND coalesce(reason, '') NOT LIKE "
              "'" NO_MEMORY ":%%'",
-             c->study_id);
+             study);
     db_each(c->db, sql.text, read_count, &n, NULL);
     str_release(&sql);
     return n;
 }
 
-static int verdict_stopped(struct coordinator *c)
+static int verdict_stopped(struct coordinator *c, const struct tenant *of)
 {
     struct study_tally t;
     char text[160];
 
-    study_run_tally(&t, c->run);
+    study_run_tally(&t, of->run);
     snprintf(text, sizeof text,
              "stopped by %s; %zu of %zu runs are final; run the same command "
              "to go on",
              c->stop_why, t.final, t.runs);
     log0_info("%s", text);
-    db_event(c->db, c->study_id, 0, "stop", text, NULL);
+    db_event(c->db, of->id, 0, "stop", text, NULL);
     return EXIT_RESUMABLE;
 }
 
-/* What this launch comes to. */
-static int verdict(struct coordinator *c)
+static int verdict_finished(struct coordinator *c, const struct tenant *of)
 {
+    int64_t failed = count_failed(c, of->id);
+    int refused = study_run_end(of->run) == STUDY_REFUSED;
     struct study_tally t;
-    int64_t failed;
     char text[160];
-    int refused;
 
-    if (c->broken)
-        return (int)c->fatal.cls;
-    if (c->stopping)
-        return verdict_stopped(c);
-    study_run_tally(&t, c->run);
-    failed = count_failed(c);
-    refused = study_run_end(c->run) == STUDY_REFUSED;
+    study_run_tally(&t, of->run);
     if (refused)
-        log_error("the study ends here: %s", study_run_why(c->run));
+        log_error("the study ends here: %s", study_run_why(of->run));
     if (failed)
         log_error("%" PRId64 " run%s failed: loglog query %s @diverged", failed,
                   failed == 1 ? "" : "s", c->o->db);
     snprintf(text, sizeof text, "finished: %zu runs, %" PRId64 " failed, %s",
              t.runs, failed, refused ? "refused" : "complete");
-    db_event(c->db, c->study_id, 0, "stop", text, NULL);
+    db_event(c->db, of->id, 0, "stop", text, NULL);
     return failed || refused ? ERR_FAILED : 0;
+}
+
+/* What this launch comes to: the worst of its studies.  Their last events are
+ * stored together, as `launch` reads them. */
+static int verdict(struct coordinator *c)
+{
+    int code = 0;
+
+    if (c->broken)
+        return (int)c->fatal.cls;
+    if (store_begin(c->db, &c->fatal))
+        return ERR_DB;
+    for (int i = 0; i < c->n_tenant; i++) {
+        struct tenant *t = &c->tenant[i];
+        int one = c->stopping && !t->over ? verdict_stopped(c, t)
+                                          : verdict_finished(c, t);
+        code = one > code ? one : code;
+    }
+    return store_commit(c->db, &c->fatal) ? ERR_DB : code;
+}
+
+static int print_summaries(struct coordinator *c, struct err *e)
+{
+    for (int i = 0; i < c->n_tenant; i++) {
+        if (c->n_tenant > 1)
+            printf("%sstudy %s\n", i ? "\n" : "", c->tenant[i].study.name);
+        if (summary_print(c->db, c->tenant[i].id, e))
+            return -1;
+    }
+    return 0;
 }
 
 static void close_all(struct coordinator *c)
 {
     supervisor_destroy(c->sup, CHILD_GRACE);
-    rmdir(c->setup.checkpoints); /* if nothing is kept */
+    rmdir(c->checkpoints); /* if nothing is kept */
     while (c->active) {
         struct attempt *next = c->active->next;
         free(c->active);
         c->active = next;
     }
-    study_run_close(c->run);
+    for (int i = 0; i < c->n_tenant; i++)
+        study_run_close(c->tenant[i].run);
+    free(c->tenant);
     jobs_release(&c->jobs);
     sched_destroy(c->sched);
     ledger_release(&c->ledger);
@@ -288,7 +344,7 @@ int coordinator_run(struct net *net, const struct run_options *o)
             coordinator_break(c, &e);
         progress_end(c);
         code = verdict(c);
-        if (!c->stopping && summary_print(c->db, c->study_id, &e))
+        if (!c->stopping && print_summaries(c, &e))
             log_warn("%s", e.text);
     }
     say_bye(c, code);

@@ -3,7 +3,10 @@
  *
  * Its loop sleeps until a child or a message wakes it, and then: takes in
  * reports, ends attempts, starts the next ones, looks for hung runs, writes
- * rows, asks the study what comes next.  Nothing in it waits for anybody. */
+ * rows, asks the studies what comes next.  Nothing in it waits for anybody.
+ *
+ * Several studies share the slots: runs start by the priority of their study,
+ * and where the stages of one leave slots idle those of the next fill them. */
 #ifndef LOGLOG_RUNNER_COORDINATOR_H
 #define LOGLOG_RUNNER_COORDINATOR_H
 
@@ -13,7 +16,9 @@
 #include <stdint.h>
 
 struct run_options {
-    const char *study; /* the file */
+    const char *const *study; /* (n_study) files, one study each */
+    int n_study;
+    const int *priority; /* (n_study) of each: higher goes first */
     const char *db;
     const char *checkpoints; /* directory; NULL: DB.ckpt */
     int slots;               /* children of this rank */
@@ -28,7 +33,7 @@ struct run_options {
     char **argv; /* the command line, for the record */
 };
 
-/* The whole life of rank 0: runs the study, tells the other ranks to leave,
+/* The whole life of rank 0: runs the studies, tells the other ranks to leave,
  * returns the exit code that all of them end with. */
 int coordinator_run(struct net *net, const struct run_options *o);
 

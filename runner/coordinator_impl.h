@@ -17,30 +17,39 @@
  * and no fault of the launch. */
 #define NO_MEMORY "no memory"
 
+/* One of the studies that share the slots. */
+struct tenant {
+    int priority;
+    int ready; /* study_run_advance has something to do */
+    int over;  /* nothing more to do, and told */
+    struct study study;
+    struct study_data data;
+    int64_t id; /* in the database */
+    struct study_run *run;
+    struct msg_setup setup;
+};
+
 struct coordinator {
     const struct run_options *o;
     struct net *net;
     struct supervisor *sup;
     struct workers workers;
-    struct msg_setup setup;
     char argv[1024]; /* for the record of every attempt */
+    char checkpoints[PROTO_PATH];
 
-    struct study study;
-    struct study_data data;
+    struct tenant *tenant; /* (n_tenant) in the order of the command line */
+    int n_tenant;
     struct cost_model cost;
     struct store *db;
-    int64_t study_id;
-    struct study_run *run;
     struct ledger ledger;
-    const char *set_name[STUDY_VALID];
 
     struct jobs jobs;
     struct scheduler *sched;
     struct width_slots on;
     struct attempt *active;
     int n_active;
-    int stage_ready; /* study_run_advance has something to do */
-    int sick;        /* runs in a row that failed by their own account */
+    int sick;          /* runs in a row that failed by their own account ... */
+    double sick_since; /* ... the first of them at this time */
 
     int stopping;
     char stop_why[64]; /* "SIGTERM", "time limit" */
@@ -59,6 +68,10 @@ struct coordinator {
 void coordinator_break(struct coordinator *c, const struct err *e);
 /* Every child is to checkpoint and end. */
 void coordinator_stop(struct coordinator *c, const char *why, int signo);
+
+/* The study that a run is trained for. */
+struct tenant *coordinator_tenant(const struct coordinator *c,
+                                  const struct job *job);
 
 /* Sleep until a child or a message comes, 2 ms at most; take in all. */
 void coordinator_listen(struct coordinator *c);

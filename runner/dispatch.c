@@ -34,7 +34,7 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
 
     str_init(&ranks);
     rank_list(&ranks, c, &a->gang);
-    a->resumed = run_dir_newest(c->setup.checkpoints, a->gang.run);
+    a->resumed = run_dir_newest(c->checkpoints, a->gang.run);
     rc = ledger_flush(&c->ledger, e);
     if (!rc)
         rc = db_attempt_begin(&a->gang.attempt, c->db,
@@ -62,6 +62,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a)
 
     memset(&m, 0, sizeof m);
     m.gang = a->gang.size;
+    m.study = a->job->study;
     m.run = a->gang.run;
     m.attempt = a->gang.attempt;
     m.seconds = a->job->seconds;
@@ -80,13 +81,14 @@ static void assign_members(struct coordinator *c, const struct attempt *a)
 
 /* Seconds that one evaluation may take, generously: a forward pass is a third
  * of a training step's work. */
-static double expected_eval(const struct coordinator *c,
-                            const struct run_spec *s)
+static double expected_eval(const struct coordinator *c, const struct job *job)
 {
-    double tokens = c->data.valid_tokens;
+    const struct run_spec *s = &job->run.plan.spec;
+    const struct tenant *t = coordinator_tenant(c, job);
+    double tokens = t->data.valid_tokens;
 
     if (s->eval_tokens)
-        tokens = (double)s->eval_tokens * c->study.n_valid;
+        tokens = (double)s->eval_tokens * t->study.n_valid;
     return cost_seconds(&c->cost, s) * tokens / (3 * (double)spec_tokens(s));
 }
 
@@ -106,8 +108,7 @@ static void start(struct coordinator *c, const struct sched_start *what)
         return;
     }
     a->began = clock_now();
-    pulse_start(&a->pulse, a->began, c->o->hang,
-                expected_eval(c, &job->run.plan.spec));
+    pulse_start(&a->pulse, a->began, c->o->hang, expected_eval(c, job));
     job->now = JOB_ACTIVE;
     job->run.attempts = (int)a->gang.attempt;
     a->next = c->active;
@@ -179,7 +180,8 @@ static void tell(struct coordinator *c, const struct attempt *a,
         log0_info("%s", text);
     else
         log0_warn("%s", text);
-    db_event(c->db, c->study_id, a->gang.run, kind, text, NULL);
+    db_event(c->db, coordinator_tenant(c, a->job)->id, a->gang.run, kind, text,
+             NULL);
 }
 
 static int record_end(struct coordinator *c, const struct attempt *a,
@@ -202,12 +204,15 @@ static void watch_health(struct coordinator *c, const struct attempt *a)
 {
     struct err e;
 
-    if (!a->failing) {
-        c->sick = 0;
+    if (!a->failing) { /* one that began before says nothing */
+        if (a->began > c->sick_since)
+            c->sick = 0;
         return;
     }
     if (!a->orderly || a->job->run.failures)
         return;
+    if (!c->sick)
+        c->sick_since = clock_now();
     if (++c->sick < c->on.n_slots + SICK_RUNS)
         return;
     err_set(&e, ERR_ENV,
@@ -230,7 +235,7 @@ static void finish(struct coordinator *c, struct attempt *a)
             break;
         }
     c->n_active--;
-    attempt_outcome(&o, a, c->study.max_attempts);
+    attempt_outcome(&o, a, coordinator_tenant(c, job)->study.max_attempts);
     if (record_end(c, a, &o, &e)) {
         coordinator_break(c, &e);
         free(a);
@@ -244,12 +249,14 @@ static void finish(struct coordinator *c, struct attempt *a)
             job->gang = a->widen;
             job->seconds = width_seconds(job->run.plan.seconds, a->widen);
         }
-        jobs_requeue(job, c->sched, a->orderly ? -1 : 0);
+        jobs_requeue(job, c->sched, a->orderly);
     } else {
         job->now = JOB_FINAL;
-        c->stage_ready |= study_run_final(c->run, job->run.id, o.state);
+        for (int i = 0; i < c->n_tenant; i++)
+            c->tenant[i].ready |=
+                study_run_final(c->tenant[i].run, job->run.id, o.state);
         if (o.state != RUN_FAILED)
-            run_dir_remove(c->setup.checkpoints, job->run.id);
+            run_dir_remove(c->checkpoints, job->run.id);
         if (o.state == RUN_DONE && !a->resumed) {
             c->real += (clock_now() - a->began) * a->gang.size;
             c->predicted += job->run.plan.seconds;
@@ -355,7 +362,9 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
         return;
     case MSG_EVAL:
         pulse_eval(&a->pulse, clock_now(), m->eval.eval.seconds);
-        ledger_eval(&c->ledger, &m->eval);
+        ledger_eval(
+            &c->ledger, &m->eval,
+            coordinator_tenant(c, a->job)->study.valid[m->eval.eval.set].name);
         return;
     default:
         break;

@@ -66,38 +66,54 @@ struct job *jobs_add(struct jobs *j, const struct db_run *run)
     return job;
 }
 
-void jobs_requeue(struct job *job, struct scheduler *s, int priority)
+/* Two numbers a priority: the lower one for those that are to be last. */
+static int place_of(const struct job *job, int last)
+{
+    return 2 * job->priority - last;
+}
+
+void jobs_requeue(struct job *job, struct scheduler *s, int last)
 {
     job->now = JOB_QUEUED;
-    sched_add(
-        s, &(struct sched_job){job->number, job->seconds, job->gang, priority});
+    sched_add(s, &(struct sched_job){job->number, job->seconds, job->gang,
+                                     place_of(job, last)});
+}
+
+/* The job as the packer sees it, and in *most its widest gang; those of a
+ * study that asks for a gang have it already. */
+static struct sched_job to_queue(int *most, const struct job *job)
+{
+    struct sched_job q = {job->number, job->run.plan.seconds, 1,
+                          place_of(job, 0)};
+
+    *most = run_leaves(&job->run.plan.spec);
+    if (job->asked) {
+        if (job->asked < *most)
+            *most = job->asked;
+        q.gang = *most;
+        q.seconds = width_seconds(q.seconds, *most);
+    }
+    return q;
 }
 
 void jobs_queue(struct jobs *j, struct scheduler *s,
-                const struct width_slots *on, int gang)
+                const struct width_slots *on)
 {
     struct sched_job *queued = xcalloc(j->n + 1, sizeof *queued);
     int *most = xcalloc(j->n + 1, sizeof *most);
     size_t n = 0;
 
     sched_clear(s);
-    for (size_t i = 0; i < j->n; i++) {
-        const struct run_spec *spec = &j->job[i]->run.plan.spec;
-        int widest = run_leaves(spec);
-
-        if (j->job[i]->now != JOB_QUEUED)
-            continue;
-        queued[n] =
-            (struct sched_job){(int64_t)i, j->job[i]->run.plan.seconds, 1, 0};
-        most[n] = gang && gang < widest ? gang : widest;
-        if (gang) {
-            queued[n].gang = most[n];
-            queued[n].seconds = width_seconds(queued[n].seconds, most[n]);
-        }
-        n++;
+    /* those whose width is to be chosen, then the others */
+    for (int asked = 0; asked < 2; asked++) {
+        for (size_t i = 0; i < j->n; i++)
+            if (j->job[i]->now == JOB_QUEUED && !j->job[i]->asked == !asked) {
+                queued[n] = to_queue(&most[n], j->job[i]);
+                n++;
+            }
+        if (!asked)
+            width_choose(queued, most, n, on);
     }
-    if (!gang)
-        width_choose(queued, most, n, on);
     for (size_t i = 0; i < n; i++) {
         struct job *job = j->job[queued[i].id];
 

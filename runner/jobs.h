@@ -15,6 +15,9 @@ struct job {
     double seconds; /* predicted, with its gang */
     int gang;
     int64_t number; /* its id for the scheduler */
+    int study;      /* that asked for it first: a number of the coordinator */
+    int asked;      /* processes that this study asks for; 0: by the packer */
+    int priority;   /* of this study: higher goes first */
 };
 
 struct jobs {
@@ -29,15 +32,16 @@ void jobs_release(struct jobs *j);
 
 /* The job of a run; NULL: none. */
 struct job *jobs_find(const struct jobs *j, int64_t run);
-/* Add the run unless it is there; the job. */
+/* Add the run unless it is there; the job, whose study, asked and priority are
+ * the caller's to set when it is new (jobs.n grew). */
 struct job *jobs_add(struct jobs *j, const struct db_run *run);
 
 /* Choose the widths of all queued jobs anew and queue them in `s`, whose
- * queue is emptied first.  gang: processes a run that the study asks for; 0:
- * by the packer. */
+ * queue is emptied first. */
 void jobs_queue(struct jobs *j, struct scheduler *s,
-                const struct width_slots *on, int gang);
-/* Queue one that was active, as wide as it was; priority as in sched_job. */
-void jobs_requeue(struct job *job, struct scheduler *s, int priority);
+                const struct width_slots *on);
+/* Queue one that was active, as wide as it was; last: behind all others of its
+ * priority. */
+void jobs_requeue(struct job *job, struct scheduler *s, int last);
 
 #endif

@@ -26,6 +26,7 @@
 
 /* --- what the database says --- */
 
+/* The stops that follow the last start: one a study, stored together. */
 static int read_event(void *ctx, int n, const char *const *v)
 {
     struct launch_status *s = ctx;
@@ -38,8 +39,8 @@ static int read_event(void *ctx, int n, const char *const *v)
     if (!v[1] || strcmp(v[1], "stop") || !v[2])
         return 0;
     if (!strncmp(v[2], "finished", strlen("finished"))) {
-        s->state = LAUNCH_FINISHED;
-        s->failed = strstr(v[2], ", 0 failed, complete") == NULL;
+        s->state = s->state == LAUNCH_STOPPED ? s->state : LAUNCH_FINISHED;
+        s->failed |= strstr(v[2], ", 0 failed, complete") == NULL;
     } else {
         s->state = LAUNCH_STOPPED;
     }
@@ -65,7 +66,8 @@ void launch_status(struct launch_status *s, const char *path)
         return;
     db_each(db,
             "SELECT event, kind, text FROM events WHERE kind IN ('start', "
-            "'stop') ORDER BY event DESC LIMIT 1",
+            "'stop') AND event >= (SELECT max(event) FROM events WHERE kind = "
+            "'start') ORDER BY event",
             read_event, s, NULL);
     db_each(db,
             "SELECT count(*) FROM runs WHERE state IN ('done', 'diverged', "

@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void ledger_init(struct ledger *l, struct store *db,
-                 const char *const *set_name)
+void ledger_init(struct ledger *l, struct store *db)
 {
     memset(l, 0, sizeof *l);
     l->db = db;
-    l->set_name = set_name;
 }
 
 void ledger_release(struct ledger *l)
@@ -41,15 +39,15 @@ void ledger_steps(struct ledger *l, const struct msg_steps *m)
     }
 }
 
-void ledger_eval(struct ledger *l, const struct msg_eval *m)
+void ledger_eval(struct ledger *l, const struct msg_eval *m, const char *set)
 {
     const struct eval_report *r = &m->eval;
 
     begin(l);
     l->eval = mem_grow(l->eval, &l->cap_eval, l->n_eval + 1, sizeof *l->eval);
-    l->eval[l->n_eval++] = (struct db_eval){
-        m->run,  m->attempt, r->step,    r->tokens,     l->set_name[r->set],
-        r->loss, r->bpb,     r->seconds, r->eval_tokens};
+    l->eval[l->n_eval++] =
+        (struct db_eval){m->run,  m->attempt, r->step,    r->tokens,     set,
+                         r->loss, r->bpb,     r->seconds, r->eval_tokens};
 }
 
 int ledger_flush(struct ledger *l, struct err *e)

@@ -15,7 +15,6 @@
 
 struct ledger {
     struct store *db;
-    const char *const *set_name; /* of validation set i; borrowed */
     struct db_step *step;
     struct db_eval *eval;
     size_t n_step, n_eval, cap_step, cap_eval;
@@ -23,12 +22,12 @@ struct ledger {
     int64_t rows; /* written so far */
 };
 
-void ledger_init(struct ledger *l, struct store *db,
-                 const char *const *set_name);
+void ledger_init(struct ledger *l, struct store *db);
 void ledger_release(struct ledger *l);
 
 void ledger_steps(struct ledger *l, const struct msg_steps *m);
-void ledger_eval(struct ledger *l, const struct msg_eval *m);
+/* set: the name of the validation set; borrowed. */
+void ledger_eval(struct ledger *l, const struct msg_eval *m, const char *set);
 /* Write if it is time. */
 int ledger_tick(struct ledger *l, struct err *e);
 /* Write all there is. */

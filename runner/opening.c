@@ -4,12 +4,14 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "runner/clock.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define HELLO_SECONDS 60.0 /* for all ranks to be there */
@@ -35,68 +37,122 @@ static int absolute(char out[PROTO_PATH], const char *path, struct err *e)
     return 0;
 }
 
-/* What every child must know. */
-static int make_setup(struct coordinator *c, struct err *e)
+static int make_checkpoints(struct coordinator *c, struct err *e)
 {
-    struct msg_setup *m = &c->setup;
     char beside[PROTO_PATH];
 
-    m->log_level = (int32_t)log_level();
-    m->stand_in = c->o->stand_in;
-    m->checkpoint_seconds = (double)c->study.checkpoint_seconds;
-    m->n_valid = c->study.n_valid;
     if (snprintf(beside, sizeof beside, "%s.ckpt", c->o->db) >=
         (int)sizeof beside)
         return err_set(e, ERR_USAGE, "%s: path too long", c->o->db);
-    if (absolute(m->train, c->study.train, e) ||
-        absolute(m->checkpoints, c->o->checkpoints ? c->o->checkpoints : beside,
+    if (absolute(c->checkpoints, c->o->checkpoints ? c->o->checkpoints : beside,
                  e))
         return -1;
-    for (int i = 0; i < c->study.n_valid; i++) {
-        c->set_name[i] = c->study.valid[i].name;
-        if (absolute(m->valid[i], c->study.valid[i].path, e))
-            return -1;
-    }
-    return file_mkdirs(m->checkpoints, e);
+    return file_mkdirs(c->checkpoints, e);
 }
 
-static int read_data(struct coordinator *c, struct err *e)
+/* What every child must know of the study. */
+static int make_setup(struct tenant *t, const struct coordinator *c,
+                      struct err *e)
 {
-    if (c->o->stand_in <= 0)
-        return study_check_data(&c->study, e) ||
-                       study_data_read(&c->data, &c->study, e)
+    struct msg_setup *m = &t->setup;
+
+    m->study = (int32_t)(t - c->tenant);
+    m->log_level = (int32_t)log_level();
+    m->stand_in = c->o->stand_in;
+    m->checkpoint_seconds = (double)t->study.checkpoint_seconds;
+    m->n_valid = t->study.n_valid;
+    memcpy(m->checkpoints, c->checkpoints, sizeof m->checkpoints);
+    if (absolute(m->train, t->study.train, e))
+        return -1;
+    for (int i = 0; i < t->study.n_valid; i++)
+        if (absolute(m->valid[i], t->study.valid[i].path, e))
+            return -1;
+    return 0;
+}
+
+static int read_data(struct tenant *t, int stand_in, struct err *e)
+{
+    if (!stand_in)
+        return study_check_data(&t->study, e) ||
+                       study_data_read(&t->data, &t->study, e)
                    ? -1
                    : 0;
-    c->data.train_tokens = 1e12;
-    snprintf(c->data.data, sizeof c->data.data, "%s", "5746d01d5746d01d");
+    t->data.train_tokens = 1e12;
+    snprintf(t->data.data, sizeof t->data.data, "%s", "5746d01d5746d01d");
     return 0;
+}
+
+/* Everything about the study that can be wrong before the database is
+ * touched. */
+static int read_study(struct tenant *t, const struct coordinator *c,
+                      const char *path, struct err *e)
+{
+    if (study_read(&t->study, path, e) || read_data(t, c->o->stand_in > 0, e) ||
+        make_setup(t, c, e))
+        return -1;
+    for (const struct tenant *other = c->tenant; other < t; other++)
+        if (!strcmp(other->study.name, t->study.name))
+            return err_set(e, ERR_USAGE, "%s: study '%s' is also that of %s",
+                           path, t->study.name, other->study.file);
+    return 0;
+}
+
+static int read_studies(struct coordinator *c, struct err *e)
+{
+    c->tenant = xcalloc((size_t)c->o->n_study, sizeof *c->tenant);
+    for (; c->n_tenant < c->o->n_study; c->n_tenant++) {
+        struct tenant *t = &c->tenant[c->n_tenant];
+
+        t->priority = c->o->priority[c->n_tenant];
+        if (read_study(t, c, c->o->study[c->n_tenant], e))
+            return -1;
+    }
+    return 0;
+}
+
+/* Find or make it in the database, and see where it stands.  *recovered: the
+ * attempts that a launch before has left open. */
+static int enter(int *recovered, struct tenant *t, struct coordinator *c,
+                 struct err *e)
+{
+    struct str resolved;
+    int rc;
+
+    str_init(&resolved);
+    study_print(&resolved, &t->study);
+    rc = db_study_put(&t->id, c->db, t->study.name, resolved.text,
+                      c->o->replace, e);
+    str_release(&resolved);
+    return rc || db_recover(recovered, c->db, t->id, e) ||
+                   db_event(c->db, t->id, 0, "start", c->argv, e) ||
+                   study_run_open(&t->run, &t->study, c->db, t->id, &t->data,
+                                  &c->cost, e)
+               ? -1
+               : 0;
 }
 
 int coordinator_open(struct coordinator *c, struct err *e)
 {
-    struct str resolved;
-    int rc, recovered = 0;
+    int all = 0;
 
     join_argv(c);
-    if (study_read(&c->study, c->o->study, e) || read_data(c, e) ||
-        make_setup(c, e) || store_open(&c->db, c->o->db, STORE_WRITE, e))
+    if (make_checkpoints(c, e) || read_studies(c, e) ||
+        store_open(&c->db, c->o->db, STORE_WRITE, e))
         return -1;
-    str_init(&resolved);
-    study_print(&resolved, &c->study);
-    rc = db_study_put(&c->study_id, c->db, c->study.name, resolved.text,
-                      c->o->replace, e);
-    str_release(&resolved);
     cost_default(&c->cost);
-    ledger_init(&c->ledger, c->db, c->set_name);
-    if (rc || db_recover(&recovered, c->db, c->study_id, e) ||
-        db_event(c->db, c->study_id, 0, "start", c->argv, e) ||
-        study_run_open(&c->run, &c->study, c->db, c->study_id, &c->data,
-                       &c->cost, e))
-        return -1;
-    if (recovered)
+    ledger_init(&c->ledger, c->db);
+    for (int i = 0; i < c->n_tenant; i++) {
+        int n = 0;
+
+        c->tenant[i].ready = 1;
+        if (enter(&n, &c->tenant[i], c, e))
+            return -1;
+        all += n;
+    }
+    if (all)
         log0_info("%d attempt%s of a launch that was killed: going on from "
                   "the last checkpoints",
-                  recovered, recovered == 1 ? "" : "s");
+                  all, all == 1 ? "" : "s");
     return 0;
 }
 
@@ -118,13 +174,16 @@ int coordinator_meet(struct coordinator *c, struct err *e)
     if (c->o->stand_in <= 0 && workers_crowded(&c->workers, text, sizeof text))
         log0_warn("%s", text);
     for (int i = 0; i < c->workers.n; i++)
-        net_send(c->net, i, MSG_SETUP, &c->setup, sizeof c->setup);
+        for (int k = 0; k < c->n_tenant; k++)
+            net_send(c->net, i, MSG_SETUP, &c->tenant[k].setup,
+                     sizeof c->tenant[k].setup);
     c->on = (struct width_slots){c->workers.n_slots, c->workers.n_nodes,
                                  c->workers.slot_node};
     c->sched = sched_create(c->on.n_slots, c->on.node, c->on.n_nodes);
-    log0_info("study '%s': %d slot%s on %d node%s", c->study.name,
-              c->on.n_slots, c->on.n_slots == 1 ? "" : "s", c->on.n_nodes,
-              c->on.n_nodes == 1 ? "" : "s");
+    for (int i = 0; i < c->n_tenant; i++)
+        log0_info("study '%s': %d slot%s on %d node%s", c->tenant[i].study.name,
+                  c->on.n_slots, c->on.n_slots == 1 ? "" : "s", c->on.n_nodes,
+                  c->on.n_nodes == 1 ? "" : "s");
     return 0;
 }
 

@@ -33,13 +33,35 @@ static double seconds_left(const struct coordinator *c,
     return (left > 0 ? left : 0) * scale / c->on.n_slots;
 }
 
+/* Of all studies together; *open: one of them will have more stages. */
+static void tally(struct study_tally *all, int *open,
+                  const struct coordinator *c)
+{
+    memset(all, 0, sizeof *all);
+    *open = 0;
+    for (int i = 0; i < c->n_tenant; i++) {
+        const struct study_run *run = c->tenant[i].run;
+        struct study_tally t;
+
+        study_run_tally(&t, run);
+        all->runs += t.runs;
+        all->final += t.final;
+        all->failed += t.failed;
+        all->diverged += t.diverged;
+        all->seconds += t.seconds;
+        all->seconds_final += t.seconds_final;
+        *open |= study_run_end(run) == STUDY_GOES_ON;
+    }
+}
+
 static void line(char *text, size_t room, const struct coordinator *c)
 {
     char eta[STR_DOUBLE], spent[STR_DOUBLE];
     struct study_tally t;
+    int open;
     size_t n;
 
-    study_run_tally(&t, c->run);
+    tally(&t, &open, c);
     str_seconds(eta, seconds_left(c, &t));
     str_seconds(spent, clock_now() - c->began);
     n = (size_t)snprintf(text, room, "%zu of %zu runs, %d active", t.final,
@@ -49,8 +71,7 @@ static void line(char *text, size_t room, const struct coordinator *c)
     if (t.failed)
         n += (size_t)snprintf(text + n, room - n, ", %zu failed", t.failed);
     snprintf(text + n, room - n, "; %s so far, about %s left%s", spent, eta,
-             study_run_end(c->run) == STUDY_GOES_ON ? " of the open stages"
-                                                    : "");
+             open ? " of the open stages" : "");
 }
 
 static int is_live(const struct coordinator *c)

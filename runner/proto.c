@@ -61,13 +61,15 @@ static int check_content(int tag, const union proto_any *m)
         for (int i = 0; i < TRAIN_SETS; i++)
             if (!terminated(m->setup.valid[i], PROTO_PATH))
                 return 0;
-        return terminated(m->setup.train, PROTO_PATH) &&
+        return m->setup.study >= 0 && m->setup.study < STUDIES_MAX &&
+               terminated(m->setup.train, PROTO_PATH) &&
                terminated(m->setup.checkpoints, PROTO_PATH) &&
                m->setup.n_valid >= 0 && m->setup.n_valid <= TRAIN_SETS;
     case MSG_ASSIGN:
         return terminated(m->assign.rendezvous, PROTO_NAME) &&
                m->assign.gang > 0 && m->assign.gang <= GANG_MAX &&
                m->assign.member >= 0 && m->assign.member < m->assign.gang &&
+               m->assign.study >= 0 && m->assign.study < STUDIES_MAX &&
                m->assign.slot >= 0 && m->assign.run > 0 &&
                m->assign.attempt > 0;
     case MSG_STEPS:

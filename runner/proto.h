@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 1             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 2             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -26,7 +26,7 @@ enum proto_tag {
     MSG_SIGNAL,    /* a signal arrived at my process */
     MSG_GONE,      /* a child died in the middle of a run */
     /* coordinator -> supervisor -> child */
-    MSG_SETUP,  /* once: what all runs of this job share */
+    MSG_SETUP,  /* once a study: what all its runs share */
     MSG_ASSIGN, /* be this member of this attempt of this run */
     /* coordinator -> supervisor */
     MSG_KILL,  /* end that attempt at once */
@@ -48,6 +48,7 @@ enum proto_tag {
 #define PROTO_NAME 64  /* rendezvous */
 #define PROTO_STEPS 64 /* most steps in one message */
 #define GANG_MAX 64    /* most members of a run */
+#define STUDIES_MAX 16 /* most studies of one job */
 
 struct msg_hello {
     uint64_t magic;
@@ -75,6 +76,8 @@ struct msg_gone {
 };
 
 struct msg_setup {
+    int32_t study; /* its number, from 0 */
+    int32_t pad;
     char train[PROTO_PATH]; /* absolute, as all paths here */
     char valid[TRAIN_SETS][PROTO_PATH];
     int32_t n_valid;
@@ -87,7 +90,7 @@ struct msg_setup {
 struct msg_assign {
     int32_t slot; /* of that supervisor */
     int32_t member, gang;
-    int32_t pad;
+    int32_t study; /* whose setup holds */
     int64_t run, attempt;
     double seconds; /* predicted, for the stand-in */
     char rendezvous[PROTO_NAME];

@@ -38,7 +38,8 @@ struct slot {
 struct supervisor {
     struct net *net;
     const char *exe;
-    struct msg_setup setup;
+    struct msg_setup setup[STUDIES_MAX];
+    int n_setup;
     int n;
     struct slot *slot;
     struct pollfd *poll;
@@ -172,7 +173,10 @@ static int ensure_child(struct supervisor *s, struct slot *slot, struct err *e)
         return -1;
     }
     slot->in.len = 0;
-    return proto_write(slot->child.to, MSG_SETUP, &s->setup, e);
+    for (int i = 0; i < s->n_setup; i++)
+        if (proto_write(slot->child.to, MSG_SETUP, &s->setup[i], e))
+            return -1;
+    return 0;
 }
 
 static void assign(struct supervisor *s, const struct msg_assign *m)
@@ -218,7 +222,9 @@ int supervisor_handle(struct supervisor *s, int tag, const union proto_any *m,
 
     switch (tag) {
     case MSG_SETUP:
-        s->setup = m->setup;
+        s->setup[m->setup.study] = m->setup;
+        if (s->n_setup <= m->setup.study)
+            s->n_setup = m->setup.study + 1;
         break;
     case MSG_ASSIGN:
         BUG_ON(m->assign.slot >= s->n);

@@ -39,7 +39,7 @@ static struct tail_run tail_of(const struct coordinator *c,
     struct tail_run r = {a->gang.size, run_leaves(s), 0, NAN, 0};
 
     r.room = sched_room(c->sched, c->on.node[a->gang.slot[0]]);
-    if (a->failing || a->preempting || steps < TAIL_STEPS)
+    if (a->failing || a->preempting || a->job->asked || steps < TAIL_STEPS)
         return r;
     r.per_step = (a->pulse.seen - a->began) / (double)steps;
     r.left = r.per_step * (double)(s->steps - a->pulse.step);
@@ -52,9 +52,11 @@ void watch_tail(struct coordinator *c)
     struct tail_run run[GANG_MAX];
     int n = 0, gang, best;
 
-    if (c->stopping || c->stage_ready || c->study.gang ||
-        sched_queued(c->sched) || !sched_free_slots(c->sched))
+    if (c->stopping || sched_queued(c->sched) || !sched_free_slots(c->sched))
         return;
+    for (int i = 0; i < c->n_tenant; i++)
+        if (c->tenant[i].ready)
+            return; /* its next runs will take them */
     for (struct attempt *a = c->active; a && n < GANG_MAX; a = a->next) {
         if (a->widen)
             return; /* one at a time: its slots are spoken for */

@@ -77,8 +77,8 @@ static void widths_respect_the_batch_and_the_node(void **state)
         struct jobs j;
 
         jobs_init(&j);
-        jobs_add(&j, &r);
-        jobs_queue(&j, s, &on, cases[i].ask);
+        jobs_add(&j, &r)->asked = cases[i].ask;
+        jobs_queue(&j, s, &on);
         assert_int_equal(sched_queued(s), 1);
         assert_int_equal(sched_next(s, 0, &out), 1);
         assert_int_equal(out.job.gang, cases[i].gang);
@@ -101,14 +101,46 @@ static void queueing_again_leaves_active_runs_alone(void **state)
     jobs_init(&j);
     jobs_add(&j, &one)->now = JOB_ACTIVE;
     jobs_add(&j, &two);
-    jobs_queue(&j, s, &on, 0);
-    jobs_queue(&j, s, &on, 0);
+    jobs_queue(&j, s, &on);
+    jobs_queue(&j, s, &on);
     assert_int_equal(sched_queued(s), 1);
     assert_int_equal(sched_next(s, 0, &out), 1);
     assert_int_equal(j.job[out.job.id]->run.id, 2);
     jobs_requeue(j.job[0], s, 0);
     assert_int_equal(sched_next(s, 0, &out), 1);
     assert_int_equal(j.job[out.job.id]->run.id, 1);
+    jobs_release(&j);
+    sched_destroy(s);
+}
+
+/* The run of the study that goes first starts first, however short; a run that
+ * is to be last is so within its study. */
+static void studies_start_by_priority(void **state)
+{
+    static const int node[1] = {0};
+    static const int64_t expected[] = {3, 2, 1, 4};
+    struct width_slots on = {1, 1, node};
+    struct scheduler *s = sched_create(1, node, 1);
+    struct jobs j;
+
+    (void)state;
+    jobs_init(&j);
+    for (int64_t i = 1; i <= 4; i++) {
+        struct db_run r = a_run(i, (double)(10 - i), 1);
+        struct job *job = jobs_add(&j, &r);
+        job->priority = i == 2 || i == 3 ? 7 : -1;
+        job->asked = i == 4; /* with and without a width of its own */
+    }
+    jobs_queue(&j, s, &on);
+    sched_remove(s, 1);
+    jobs_requeue(j.job[1], s, 1);
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        struct sched_start out;
+
+        assert_int_equal(sched_next(s, 0, &out), 1);
+        assert_int_equal(j.job[out.job.id]->run.id, expected[i]);
+        sched_release(s, out.slot[0]);
+    }
     jobs_release(&j);
     sched_destroy(s);
 }
@@ -256,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_run_is_one_job_whoever_asks),
         cmocka_unit_test(widths_respect_the_batch_and_the_node),
         cmocka_unit_test(queueing_again_leaves_active_runs_alone),
+        cmocka_unit_test(studies_start_by_priority),
         cmocka_unit_test(slots_are_numbered_over_ranks_and_nodes),
         cmocka_unit_test(another_build_is_refused),
         cmocka_unit_test(crowded_nodes_are_named),
