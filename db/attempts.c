@@ -18,9 +18,10 @@ static const char sql_run_begin[] =
     "WHERE id = :run RETURNING attempts";
 static const char sql_attempt_begin[] =
     "INSERT INTO attempt(run, attempt, state, gang, resumed_step, started, "
-    "host, pid, ranks, device, build, commit_id, argv) "
+    "host, pid, ranks, device, build, commit_id, argv, peak_flops) "
     "VALUES(:run, :attempt, 'running', :gang, :resumed_step, :now, :host, "
-    "nullif(:pid, 0), :ranks, :device, :build, :commit_id, :argv)";
+    "nullif(:pid, 0), :ranks, :device, :build, :commit_id, :argv, "
+    ":peak)";
 static const char sql_attempt_end[] =
     "UPDATE attempt SET state = :state, reason = :reason, steps = :steps, "
     "tokens = :tokens, loss = :loss, bpb = :bpb, epochs = :epochs, "
@@ -83,14 +84,15 @@ static void log_begin(struct store *db, const struct db_attempt *a,
 {
     journal_op(
         db, "begin",
-        json_pack("{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-                  "run", (json_int_t)a->run, "attempt", (json_int_t)attempt,
-                  "gang", a->gang, "resumed_step", (json_int_t)a->resumed_step,
-                  "host", journal_text(a->host), "build",
-                  journal_text(a->build), "commit", journal_text(a->commit),
-                  "argv", journal_text(a->argv), "device",
-                  journal_text(a->device), "ranks", journal_text(a->ranks),
-                  "pid", (json_int_t)a->pid));
+        json_pack(
+            "{s:I, s:I, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
+            "run", (json_int_t)a->run, "attempt", (json_int_t)attempt, "gang",
+            a->gang, "resumed_step", (json_int_t)a->resumed_step, "host",
+            journal_text(a->host), "build", journal_text(a->build), "commit",
+            journal_text(a->commit), "argv", journal_text(a->argv), "device",
+            journal_text(a->device), "ranks", journal_text(a->ranks), "pid",
+            (json_int_t)a->pid, "peak",
+            journal_real(a->peak_flops > 0 ? a->peak_flops : NAN)));
 }
 
 static int begin(int64_t *attempt, struct store *db, const struct db_attempt *a,
@@ -122,6 +124,7 @@ static int begin(int64_t *attempt, struct store *db, const struct db_attempt *a,
     sql_text(&q, ":build", a->build);
     sql_text(&q, ":commit_id", a->commit);
     sql_text(&q, ":argv", a->argv);
+    sql_real(&q, ":peak", a->peak_flops > 0 ? a->peak_flops : NAN);
     if (sql_run(&q, e))
         return -1;
     log_begin(db, a, *attempt);

@@ -126,7 +126,8 @@ static int do_begin(struct store *db, const json_t *o, struct err *e)
                            .argv = text(o, "argv"),
                            .device = text(o, "device"),
                            .ranks = text(o, "ranks"),
-                           .pid = integer(o, "pid")};
+                           .pid = integer(o, "pid"),
+                           .peak_flops = real(o, "peak")};
     int64_t attempt;
 
     return db_attempt_begin(&attempt, db, &a, e) ||

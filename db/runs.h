@@ -58,6 +58,7 @@ struct db_attempt {
     int64_t resumed_step; /* where it began; 0: from scratch */
     const char *host, *build, *commit, *argv, *device, *ranks;
     int64_t pid;
+    double peak_flops; /* a second, of one process; not positive: not known */
 };
 /* Begin an attempt: run -> running.  *attempt is its number, 1-based. */
 int db_attempt_begin(int64_t *attempt, struct store *db,

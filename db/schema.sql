@@ -1,4 +1,4 @@
--- The results database of loglog, version 2.
+-- The results database of loglog, version 3.
 --
 -- Tables (singular) belong to the program and may change with the version.
 -- Views (plural, views.sql) are for people: their names and columns stay.
@@ -26,7 +26,8 @@ CREATE TABLE session(
   closed TEXT,              -- NULL: still open, or the process was killed
   host   TEXT NOT NULL,
   pid    INTEGER NOT NULL,
-  job    TEXT               -- of Slurm, if any
+  job    TEXT,              -- of Slurm, if any
+  slots  INTEGER            -- that a study runs on; NULL: not a study
 ) STRICT;
 
 -- A study file with every default filled in, frozen when it first ran.
@@ -144,6 +145,7 @@ CREATE TABLE attempt(
   build        TEXT,                 -- compiler, flags, version
   commit_id    TEXT,                 -- of the source
   argv         TEXT,                 -- the command line
+  peak_flops   REAL,                 -- a second and process, measured there
   PRIMARY KEY(run, attempt),
   CHECK((state = 'running') = (ended IS NULL))
 ) STRICT, WITHOUT ROWID;

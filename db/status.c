@@ -2,6 +2,7 @@
 #include "db/status.h"
 
 #include "base/mem.h"
+#include "db/lanes.h"
 #include "db/lock.h"
 #include "db/sql.h"
 
@@ -27,16 +28,6 @@ static const char sql_stages[] =
 static const char sql_best[] =
     "SELECT stage, budget, run, d_model, n_layer, batch, bpb, gap, lr "
     "FROM optima WHERE study_id = ?1 ORDER BY stage_id, budget";
-static const char sql_running[] =
-    "SELECT r.id, r.attempts, r.steps, a.gang, a.host, a.started, "
-    "(SELECT max(t.step) FROM step t WHERE t.run = r.num) AS last, "
-    "(SELECT t.loss FROM step t WHERE t.run = r.num "
-    " ORDER BY t.step DESC LIMIT 1), r.flops_exact, r.flops, "
-    "(SELECT min(g.name) FROM study_run x JOIN stage g ON g.study = x.study "
-    " AND g.idx = x.stage WHERE x.study = ?1 AND x.run = r.id) "
-    "FROM run r JOIN attempt a ON a.run = r.id AND a.attempt = r.attempts "
-    "WHERE r.state = 'running' AND r.id IN "
-    "(SELECT run FROM study_run WHERE study = ?1) ORDER BY a.started, r.id";
 static const char sql_failures[] =
     "SELECT state, coalesce(reason, ''), count(*) AS n FROM run "
     "WHERE state IN ('diverged', 'failed', 'stopped') AND id IN "
@@ -51,10 +42,19 @@ static const char sql_rate[] =
     "/ sum(a.gang * a.train_seconds) FROM attempt a JOIN run r ON r.id = a.run "
     "WHERE a.train_seconds > 0 AND a.steps > a.resumed_step AND r.id IN "
     "(SELECT run FROM study_run WHERE study = ?1)";
+/* Exact flops of waiting runs, by the first stage that wants them. */
 static const char sql_waiting[] =
-    "SELECT total(flops_exact * (1.0 - min(steps_done, steps) * 1.0 / steps)) "
-    "FROM run WHERE state = 'pending' AND id IN "
-    "(SELECT run FROM study_run WHERE study = ?1)";
+    "SELECT stage, total(flops_exact * "
+    "(1.0 - min(steps_done, steps) * 1.0 / steps)) FROM "
+    "(SELECT min(x.stage) AS stage, r.flops_exact, r.steps_done, r.steps "
+    " FROM study_run x JOIN run r ON r.id = x.run "
+    " WHERE x.study = ?1 AND r.state = 'pending' GROUP BY r.id) GROUP BY stage";
+/* A file of version 2 that nobody writes has no such column: then the name
+ * means that of the outer query, NULL. */
+static const char sql_slots[] =
+    "SELECT (SELECT slots FROM session WHERE id = now.id) FROM "
+    "(SELECT max(id) AS id FROM session WHERE closed IS NULL AND ?1) now, "
+    "(SELECT NULL AS slots)";
 
 static void copy(char *to, size_t size, const char *from)
 {
@@ -125,11 +125,12 @@ static void read_stage(struct status *s, struct sql *q)
     if (!s->n_stage || strcmp(s->stage[s->n_stage - 1].name, name)) {
         s->stage = grow(s->stage, &s->n_stage, sizeof *s->stage);
         g = &s->stage[s->n_stage - 1];
+        g->index = sql_get_int(q, 0);
         COPY(g->name, name);
         COPY(g->kind, sql_get_text(q, 2));
         COPY(g->state, sql_get_text(q, 3));
         COPY(g->reason, sql_get_text(q, 4));
-        g->best = NAN;
+        g->best = g->eta = NAN;
     }
     g = &s->stage[s->n_stage - 1];
     if (state >= 0)
@@ -155,32 +156,6 @@ static void read_best(struct status *s, struct sql *q)
     b->bpb = sql_get_real(q, 6);
     b->gap = sql_get_real(q, 7);
     b->lr = sql_get_real(q, 8);
-}
-
-static void read_running(struct status *s, struct sql *q)
-{
-    struct status_running *r;
-    double done;
-
-    s->running = grow(s->running, &s->n_running, sizeof *s->running);
-    r = &s->running[s->n_running - 1];
-    r->run = sql_get_int(q, 0);
-    r->attempt = sql_get_int(q, 1);
-    r->steps = sql_get_int(q, 2);
-    r->gang = (int)sql_get_int(q, 3);
-    COPY(r->host, sql_get_text(q, 4));
-    COPY(r->since, sql_get_text(q, 5));
-    r->step = sql_get_int(q, 6);
-    r->loss = sql_get_real(q, 7);
-    COPY(r->stage, sql_get_text(q, 10));
-    done = r->steps ? (double)r->step / (double)r->steps : 0;
-    r->left = sql_get_real(q, 8) * (1 - done);
-    s->slots += r->gang;
-    /* left out above: a running run's row knows only its former attempts */
-    s->flops_done += sql_get_real(q, 9) * done;
-    for (size_t i = 0; i < s->n_stage; i++)
-        if (!strcmp(s->stage[i].name, r->stage))
-            s->stage[i].flops_done += sql_get_real(q, 9) * done;
 }
 
 static void read_failure(struct status *s, struct sql *q)
@@ -213,24 +188,68 @@ static void read_rate(struct status *s, struct sql *q)
 
 static void read_waiting(struct status *s, struct sql *q)
 {
-    s->eta = number(q, 0); /* flops here; seconds in the end */
+    int64_t stage = sql_get_int(q, 0);
+
+    for (size_t i = 0; i < s->n_stage; i++)
+        if (s->stage[i].index == stage)
+            s->stage[i].left += number(q, 1);
 }
 
-/* What is left, spread over the slots that are at work; but a run cannot end
- * sooner than its own remainder takes. */
+static void read_slots(struct status *s, struct sql *q)
+{
+    s->of_slots = (int)number(q, 0);
+}
+
+/* While nothing has ended, what runs tells how fast a slot is. */
+static void use_running_rate(struct status *s)
+{
+    double flops = 0, slots = 0;
+
+    for (size_t i = 0; i < s->n_running; i++)
+        if (!isnan(s->running[i].flops_rate)) {
+            flops += s->running[i].flops_rate;
+            slots += s->running[i].gang;
+        }
+    if (!(s->rate > 0) && slots > 0)
+        s->rate = flops / slots;
+}
+
+/* What is left, spread over the slots that are at work, stage after stage; but
+ * a run cannot end sooner than its own remainder takes. */
 static void estimate(struct status *s)
 {
-    double left = s->eta, longest = 0;
+    double left = 0, longest = 0;
+
+    for (size_t i = 0; i < s->n_running; i++)
+        longest = fmax(longest,
+                       s->running[i].left /
+                           (s->running[i].gang > 0 ? s->running[i].gang : 1));
+    for (size_t i = 0; i < s->n_stage; i++) {
+        struct status_stage *g = &s->stage[i];
+        left += g->left;
+        g->eta = s->slots && s->rate > 0 && g->left > 0
+                     ? left / s->slots / s->rate
+                     : NAN;
+    }
+    s->eta = s->slots && s->rate > 0 ? fmax(left / s->slots, longest) / s->rate
+                                     : NAN;
+}
+
+static void sum_speed(struct status *s)
+{
+    double flops = 0, peak = 0;
 
     for (size_t i = 0; i < s->n_running; i++) {
         const struct status_running *r = &s->running[i];
-        left += r->left;
-        longest = fmax(longest, r->left / (r->gang > 0 ? r->gang : 1));
+        if (isnan(r->tokens_rate))
+            continue;
+        s->tokens_rate += r->tokens_rate;
+        if (isnan(r->peak))
+            continue;
+        flops += r->flops_rate;
+        peak += r->peak;
     }
-    if (s->slots == 0 || !(s->rate > 0))
-        s->eta = NAN;
-    else
-        s->eta = fmax(left / s->slots, longest) / s->rate;
+    s->peak_share = peak > 0 ? flops / peak : NAN;
 }
 
 int db_status(struct status *s, struct store *db, int64_t study, int n_events,
@@ -244,13 +263,18 @@ int db_status(struct status *s, struct store *db, int64_t study, int n_events,
         each(s, db, sql_best, study, 0, read_best, e) ||
         each(s, db, sql_waiting, study, 0, read_waiting, e) ||
         each(s, db, sql_rate, study, 0, read_rate, e) ||
-        each(s, db, sql_running, study, 0, read_running, e) ||
+        each(s, db, sql_slots, study, 0, read_slots, e) ||
+        lanes_read(s, db, study, e) ||
         each(s, db, sql_failures, study, 0, read_failure, e) ||
         each(s, db, sql_events, study, n_events, read_event, e)) {
         status_release(s);
         return -1;
     }
+    if (!s->writer[0])
+        s->of_slots = 0;
+    use_running_rate(s);
     estimate(s);
+    sum_speed(s);
     return 0;
 }
 

@@ -24,6 +24,8 @@
 static const char sql_session[] =
     "INSERT INTO session(opened, host, pid, job) "
     "VALUES(:opened, :host, :pid, :job) RETURNING id";
+static const char sql_session_slots[] =
+    "UPDATE session SET slots = :slots WHERE id = :id RETURNING id";
 static const char sql_session_end[] =
     "UPDATE session SET closed = :closed WHERE id = :id";
 
@@ -206,6 +208,18 @@ static int begin_session(struct store *db, struct err *e)
     sql_int(&q, ":pid", getpid());
     sql_text(&q, ":job", getenv("SLURM_JOB_ID"));
     return sql_run_id(&db->session, &q, e);
+}
+
+int store_slots(struct store *db, int slots, struct err *e)
+{
+    int64_t id;
+    struct sql q;
+
+    if (sql_open(&q, db, sql_session_slots, e))
+        return -1;
+    sql_int(&q, ":slots", slots);
+    sql_int(&q, ":id", db->session);
+    return sql_run_id(&id, &q, e);
 }
 
 static int open_write(struct store *db, struct err *e)

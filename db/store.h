@@ -23,6 +23,8 @@ int store_open(struct store **db, const char *path, enum store_mode mode,
                struct err *e);
 void store_close(struct store *db);
 const char *store_path(const struct store *db);
+/* The writer says how many slots its study runs on (view sessions). */
+int store_slots(struct store *db, int slots, struct err *e);
 
 /* Transactions nest; the outermost commits.  Everything below that writes
  * opens one by itself when none is open. */

@@ -89,7 +89,7 @@ CREATE VIEW attempts AS
 SELECT run, attempt, state, reason, gang, resumed_step, steps, tokens, loss,
        bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds, started,
        ended, (julianday(ended) - julianday(started)) * 86400 AS seconds,
-       host, pid, ranks, device, build, commit_id, argv
+       host, pid, ranks, device, build, commit_id, argv, peak_flops
 FROM attempt;
 
 -- The best run of each stage and budget, of the points that are used.  gap: how
@@ -200,4 +200,4 @@ FROM event e LEFT JOIN study s ON s.id = e.study;
 -- Who wrote to this file, and when.
 DROP VIEW IF EXISTS sessions;
 CREATE VIEW sessions AS
-SELECT opened, closed, host, pid, job FROM session;
+SELECT opened, closed, host, pid, job, slots FROM session;

@@ -29,6 +29,8 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
 {
     const struct msg_hello *first =
         &c->workers.rank[c->workers.slot_rank[a->gang.slot[0]]].hello;
+    double peak =
+        c->o->stand_in > 0 ? 0 : first->peak[a->job->run.plan.spec.dtype];
     struct str ranks;
     int rc;
 
@@ -49,6 +51,7 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
                                                                  ? "stand-in"
                                                                  : "cpu",
                                                    .ranks = ranks.text,
+                                                   .peak_flops = peak,
                                                    .pid = first->pid},
                               e);
     str_release(&ranks);

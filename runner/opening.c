@@ -180,6 +180,8 @@ int coordinator_meet(struct coordinator *c, struct err *e)
     c->on = (struct width_slots){c->workers.n_slots, c->workers.n_nodes,
                                  c->workers.slot_node};
     c->sched = sched_create(c->on.n_slots, c->on.node, c->on.n_nodes);
+    if (store_slots(c->db, c->on.n_slots, e))
+        return -1;
     for (int i = 0; i < c->n_tenant; i++)
         log0_info("study '%s': %d slot%s on %d node%s", c->tenant[i].study.name,
                   c->on.n_slots, c->on.n_slots == 1 ? "" : "s", c->on.n_nodes,

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 2             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 3             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -59,7 +59,8 @@ struct msg_hello {
     int32_t cores;     /* ... of so many on its node */
     int32_t pad;
     int64_t pid;
-    uint64_t node; /* equal on ranks that share memory */
+    double peak[2]; /* flops a second of a core, by enum dtype */
+    uint64_t node;  /* equal on ranks that share memory */
     char host[PROTO_HOST];
     char commit[PROTO_HOST]; /* what it was built from */
 };

@@ -8,6 +8,7 @@
 #include "runner/signals.h"
 #include "runner/spawn.h"
 #include "runner/version.h"
+#include "trainer/bench.h"
 #include "trainer/comm.h"
 
 #include "base/hash.h"
@@ -91,6 +92,8 @@ static void say_hello(struct supervisor *s)
     if (gethostname(m.host, sizeof m.host - 1))
         snprintf(m.host, sizeof m.host, "unknown");
     m.node = node_id(m.host);
+    for (int i = 0; i < 2; i++)
+        m.peak[i] = bench_peak(i);
     snprintf(m.commit, sizeof m.commit, "%.*s", PROTO_HOST - 1,
              version_commit());
     net_send(s->net, COORDINATOR, MSG_HELLO, &m, sizeof m);

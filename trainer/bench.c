@@ -85,6 +85,11 @@ static double peak(const struct backend *be)
     return best;
 }
 
+double bench_peak(int64_t dtype)
+{
+    return peak(backend_pick(dtype));
+}
+
 /* ------------------------------------------------------------- a step */
 
 /* A model in training, as train() has it. */

@@ -63,6 +63,9 @@ struct bench_gemm {
 int bench_gemm(struct bench_gemm *rows, const struct bench_case *c,
                struct err *e);
 
+/* The peak alone, in flops a second of one core; under a millisecond. */
+double bench_peak(int64_t dtype);
+
 /* Flops a second, in model_count's exact flops, at a few widths, for
  * predicting times; takes under a second.  startup is left as it is. */
 int bench_throughput(struct cost_model *cost, int64_t dtype, struct err *e);

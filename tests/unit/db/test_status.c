@@ -1,4 +1,5 @@
 /* status: the right counts, progress and time left. */
+#include "db/listing.h"
 #include "db/status.h"
 
 #include "lab.h"
@@ -112,6 +113,103 @@ static void nobody_writes_when_nobody_does(void **state)
     status_release(&s);
 }
 
+/* 64 of 100 steps of half a second: speed, share of the peak, time left and the
+ * shape of the curve. */
+static void a_running_run_is_seen_closely(void **state)
+{
+    struct lab *l = *state;
+    struct planned p = lab_run(0, 64, 1e-3, 1);
+    struct db_attempt a = {.run = p.id,
+                           .gang = 2,
+                           .host = "node1",
+                           .ranks = "3 1",
+                           .device = "cpu",
+                           .peak_flops = run_flops_exact(&p.spec) / 100};
+    struct db_step step[64];
+    struct status_running *r;
+    struct status s;
+    int64_t attempt;
+
+    ok(store_slots(l->db, 5, &err));
+    ok(db_plan_put(l->db, l->study, "hyper", &p, 1, &err));
+    ok(db_attempt_begin(&attempt, l->db, &a, &err));
+    for (int i = 0; i < 64; i++)
+        step[i] = (struct db_step){.run = p.id,
+                                   .attempt = attempt,
+                                   .step = i + 1,
+                                   .tokens = 1024 * (i + 1),
+                                   .loss = 10.0 - i,
+                                   .seconds = 0.5};
+    ok(db_steps_add(l->db, step, 64, &err));
+    s = get(l, 0);
+    assert_int_equal(s.slots, 2);
+    assert_int_equal(s.of_slots, 5);
+    r = &s.running[0];
+    assert_string_equal(r->ranks, "3 1");
+    assert_int_equal(r->d_model, 64);
+    close_to(r->tokens_rate, 2048, 1e-9);
+    close_to(r->eta, 36 * 0.5, 1e-9);
+    /* 2 steps a second of 100; two peaks of a hundredth each */
+    close_to(r->flops_rate / r->peak, 1, 1e-9);
+    close_to(s.peak_share, 1, 1e-9);
+    close_to(s.tokens_rate, 2048, 1e-9);
+    /* nothing has ended: the running run tells the rate */
+    close_to(s.rate, run_flops_exact(&p.spec) / 100, 1e-3);
+    close_to(s.eta, 18, 1e-6);
+    close_to(s.stage[0].eta, 18, 1e-6);
+    close_to(r->spark[0], 8.5, 1e-12); /* steps 1 to 4 */
+    assert_true(!isnan(r->spark[15])); /* steps 63 to 66 */
+    assert_true(isnan(r->spark[16]));
+    status_release(&s);
+}
+
+static void a_listing_and_a_thinned_curve(void **state)
+{
+    struct lab *l = *state;
+    struct planned p = lab_run(0, 64, 1e-3, 1), bad = lab_run(0, 32, 1e-3, 1);
+    struct db_step step[100];
+    struct run_curve c;
+    struct listing list;
+
+    lab_result(l, &bad, "hyper", RUN_FAILED, NAN);
+    ok(db_plan_put(l->db, l->study, "hyper", &p, 1, &err));
+    lab_begin(l, p.id);
+    for (int i = 0; i < 100; i++)
+        step[i] = (struct db_step){.run = p.id,
+                                   .attempt = 1,
+                                   .step = i + 1,
+                                   .loss = i == 50 ? NAN : 5};
+    ok(db_steps_add(l->db, step, 100, &err));
+    ok(db_evals_add(l->db,
+                    &(struct db_eval){.run = p.id,
+                                      .attempt = 1,
+                                      .step = 100,
+                                      .set = "valid",
+                                      .loss = 4,
+                                      .bpb = 3},
+                    1, &err));
+    ok(db_listing(&list, l->db, l->study, &err));
+    assert_int_equal(list.n, 2);
+    assert_int_equal(list.run[0].state, RUN_FAILED);
+    assert_string_equal(list.run[0].reason, "a reason");
+    assert_true(isnan(list.run[0].bpb));
+    assert_int_equal(list.run[1].d_model, 64);
+    listing_release(&list);
+    ok(db_run_curve(&c, l->db, p.id, 1000, &err));
+    assert_int_equal(c.n_step, 99); /* all that are finite */
+    assert_int_equal(c.n_eval, 1);
+    assert_true(c.eval[0].bpb == 3);
+    run_curve_release(&c);
+    ok(db_run_curve(&c, l->db, p.id, 20, &err));
+    /* the first 32, then every 6th */
+    assert_true(c.n_step >= 40 && c.n_step <= 50);
+    assert_true(c.step[c.n_step - 1].step > 95);
+    run_curve_release(&c);
+    ok(db_run_curve(&c, l->db, 12345, 20, &err));
+    assert_true(c.n_step + c.n_eval == 0);
+    run_curve_release(&c);
+}
+
 #define STUDY(f) cmocka_unit_test_setup_teardown(f, lab_study, lab_teardown)
 
 int main(void)
@@ -119,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STUDY(an_empty_study_has_a_page),
         STUDY(counts_progress_and_time_left),
+        STUDY(a_running_run_is_seen_closely),
+        STUDY(a_listing_and_a_thinned_curve),
         STUDY(the_last_events_in_order),
         STUDY(nobody_writes_when_nobody_does),
     };
