@@ -330,7 +330,8 @@ void boot_groups_of_text(size_t *group, size_t *n_groups,
 
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
-        while (k < g && strcmp(label[first[k]], label[i]) != 0)
+        while (k < g &&
+               (!label[i][0] || strcmp(label[first[k]], label[i]) != 0))
             k++;
         if (k == g)
             first[g++] = i;

@@ -71,7 +71,8 @@ const char *boot_kind_name(enum boot_kind k); /* percentile, basic, bca */
 int boot_kind_parse(const char *name);        /* -1: unknown */
 
 /* Number the distinct labels in order of first appearance: group[i] in
- * [0, *n_groups).  labels[i] is a text; equal texts are one group. */
+ * [0, *n_groups).  labels[i] is a text; equal texts are one group,
+ * except that "" is alone. */
 void boot_groups_of_text(size_t *group, size_t *n_groups,
                          const char *const *label, size_t n);
 /* The same of numbers (bitwise equal ones are one group). */

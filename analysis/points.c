@@ -246,6 +246,7 @@ static void from_row(struct point *r, const struct db_point *d)
     r->run = d->run;
     r->used = d->used;
     snprintf(r->stage, POINT_TEXT, "%s", d->stage);
+    snprintf(r->group, POINT_TEXT, "%s", d->cluster);
     snprintf(r->why, POINT_TEXT, "%s", d->why);
 }
 

@@ -26,7 +26,8 @@ static const char sql_attempt_end[] =
     "UPDATE attempt SET state = :state, reason = :reason, steps = :steps, "
     "tokens = :tokens, loss = :loss, bpb = :bpb, epochs = :epochs, "
     "train_seconds = :train, eval_seconds = :eval, "
-    "checkpoint_seconds = :checkpoint, ended = :now "
+    "checkpoint_seconds = :checkpoint, ended = :now, "
+    "resumed_step = iif(:begun, :resumed, resumed_step) "
     "WHERE run = :run AND attempt = :attempt";
 static const char sql_run_end[] =
     "UPDATE run SET state = :state, reason = :reason, "
@@ -160,6 +161,8 @@ static int end_attempt(struct store *db, int64_t run, int64_t attempt,
         return -1;
     sql_text(&q, ":state", attempt_state(o));
     sql_text(&q, ":reason", o->reason);
+    sql_int(&q, ":begun", o->begun);
+    sql_int(&q, ":resumed", o->resumed);
     sql_int(&q, ":steps", o->steps);
     sql_int(&q, ":tokens", o->tokens);
     sql_real(&q, ":loss", o->loss);
@@ -215,7 +218,7 @@ static void log_end(struct store *db, int64_t run, int64_t attempt,
     journal_op(
         db, "end",
         json_pack("{s:I, s:I, s:s, s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
-                  "s:o, s:o}",
+                  "s:o, s:o, s:o}",
                   "run", (json_int_t)run, "attempt", (json_int_t)attempt,
                   "state", run_state_name(o->state), "reason",
                   journal_text(o->reason), "preempted", o->preempted, "steps",
@@ -224,7 +227,8 @@ static void log_end(struct store *db, int64_t run, int64_t attempt,
                   journal_real(o->epochs), "train_seconds",
                   journal_real(o->train_seconds), "eval_seconds",
                   journal_real(o->eval_seconds), "checkpoint_seconds",
-                  journal_real(o->checkpoint_seconds)));
+                  journal_real(o->checkpoint_seconds), "resumed",
+                  o->begun ? json_integer(o->resumed) : json_null()));
 }
 
 static int end(struct store *db, int64_t run, int64_t attempt,

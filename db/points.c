@@ -10,11 +10,12 @@
 
 #define POINT_COLUMNS                                                          \
     "run, stage, budget, M, N1, N2, D, flops, flops_exact, lr, batch, "        \
-    "d_model, n_layer, seed, steps, loss, bpb, used, why"
+    "d_model, n_layer, seed, steps, loss, bpb, used, why, "
 
 static void read_point(struct db_point *p, struct sql *q)
 {
     const char *stage = sql_get_text(q, 1), *why = sql_get_text(q, 18);
+    const char *cluster = sql_get_text(q, 19);
 
     *p = (struct db_point){
         .run = sql_get_int(q, 0),
@@ -37,6 +38,7 @@ static void read_point(struct db_point *p, struct sql *q)
     };
     snprintf(p->stage, sizeof p->stage, "%s", stage ? stage : "");
     snprintf(p->why, sizeof p->why, "%s", why ? why : "");
+    snprintf(p->cluster, sizeof p->cluster, "%s", cluster ? cluster : "");
 }
 
 static int collect(struct db_point **p, size_t *n, struct sql *q, struct err *e)
@@ -63,14 +65,22 @@ int db_points(struct db_point **p, size_t *n, struct store *db, int64_t study,
 {
     struct str text;
     struct sql q = {0};
+    int64_t clusters;
     int rc;
 
+    /* older files, only read, have an older view */
+    if (sql_number(&clusters, db,
+                   "SELECT count(*) FROM pragma_table_info('points') "
+                   "WHERE name = 'cluster'",
+                   e))
+        return -1;
     /* The condition sits on a line of its own, so that a comment in it ends;
      * the guard refuses everything but reading, whatever it says. */
     str_init(&text);
-    str_add(&text, "SELECT " POINT_COLUMNS " FROM points "
-                   "WHERE study_id = :study "
-                   "AND (:stage IS NULL OR stage = :stage)");
+    str_addf(&text,
+             "SELECT " POINT_COLUMNS "%s FROM points WHERE study_id = :study "
+             "AND (:stage IS NULL OR stage = :stage)",
+             clusters ? "cluster" : "NULL");
     if (where)
         str_addf(&text, " AND (\n%s\n)", where);
     str_add(&text, " ORDER BY stage_id, ord");

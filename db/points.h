@@ -20,6 +20,7 @@ struct db_point {
     int64_t seed, steps;
     double loss, bpb; /* first validation set, at the end; NaN if none */
     int used;         /* 1: may enter a fit */
+    char cluster[64]; /* equal on runs that are not independent; "" if alone */
     char why[64];     /* reason when it may not: "diverged", "failed", ... */
 };
 /* Points of a study; stage NULL: all.  where: an SQL condition on the columns

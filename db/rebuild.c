@@ -91,7 +91,10 @@ static int read_planned(struct planned *p, const json_t *o, int stage,
                           .epochs = real(o, "epochs"),
                           .flags = (unsigned)integer(o, "flags"),
                           .seconds = real(o, "seconds"),
-                          .extension = (int)integer(o, "extension")};
+                          .extension = (int)integer(o, "extension"),
+                          .family = integer(o, "family"),
+                          .trunk = integer(o, "trunk"),
+                          .trunk_step = integer(o, "trunk_step")};
     spec_defaults(&p->spec);
     if (spec_parse(&p->spec, must(o, "spec"), e))
         return -1;
@@ -142,6 +145,8 @@ static int do_end(struct store *db, const json_t *o, struct err *e)
     struct db_outcome out = {
         .reason = text(o, "reason"),
         .preempted = (int)integer(o, "preempted"),
+        .begun = json_is_integer(json_object_get(o, "resumed")),
+        .resumed = integer(o, "resumed"),
         .steps = integer(o, "steps"),
         .tokens = integer(o, "tokens"),
         .loss = real(o, "loss"),

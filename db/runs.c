@@ -27,12 +27,23 @@ static const char sql_add_study_run[] =
     "INSERT INTO study_run(study, stage, run, ord, budget, extension, flags, "
     "epochs, seconds) VALUES(:study, :stage, :run, :ord, :budget, :extension, "
     ":flags, :epochs, :seconds) ON CONFLICT(study, stage, run) DO NOTHING";
+static const char sql_add_branch[] =
+    "INSERT INTO branch(run, family, trunk, step) "
+    "VALUES(:run, :family, nullif(:trunk, 0), :step) "
+    "ON CONFLICT(run) DO NOTHING";
+#define RUN_COLUMNS                                                            \
+    "SELECT r.id, r.spec, r.state, r.attempts, r.failures, x.stage, "          \
+    "x.budget, x.extension, x.flags, x.epochs, x.seconds, r.flops, "
+#define OF_STAGE                                                               \
+    "WHERE x.study = :study AND (:stage < 0 OR x.stage = :stage) "             \
+    "ORDER BY x.ord"
 static const char sql_runs[] =
-    "SELECT r.id, r.spec, r.state, r.attempts, r.failures, x.stage, x.budget, "
-    "x.extension, x.flags, x.epochs, x.seconds, r.flops "
-    "FROM study_run x JOIN run r ON r.id = x.run "
-    "WHERE x.study = :study AND (:stage < 0 OR x.stage = :stage) "
-    "ORDER BY x.ord";
+    RUN_COLUMNS "b.family, coalesce(b.trunk, 0), coalesce(b.step, 0) "
+                "FROM study_run x JOIN run r ON r.id = x.run "
+                "LEFT JOIN branch b ON b.run = r.id " OF_STAGE;
+/* Of versions 1 and 2. */
+static const char sql_runs_1[] =
+    RUN_COLUMNS "0, 0, 0 FROM study_run x JOIN run r ON r.id = x.run " OF_STAGE;
 
 /* --- planning --- */
 
@@ -118,6 +129,22 @@ static int put_study_run(struct store *db, int64_t study, int64_t ord,
     return sql_run(&q, e);
 }
 
+/* What it shares with others, if that was looked at. */
+static int put_branch(struct store *db, const struct planned *p, struct err *e)
+{
+    struct sql q;
+
+    if (!p->family)
+        return 0;
+    if (sql_open(&q, db, sql_add_branch, e))
+        return -1;
+    sql_int(&q, ":run", p->id);
+    sql_int(&q, ":family", p->family);
+    sql_int(&q, ":trunk", p->trunk);
+    sql_int(&q, ":step", p->trunk_step);
+    return sql_run(&q, e);
+}
+
 static void log_plan(struct store *db, int64_t study, const char *stage_name,
                      const struct planned *run, size_t n)
 {
@@ -130,12 +157,15 @@ static void log_plan(struct store *db, int64_t study, const char *stage_name,
         spec_print(&spec, &run[i].spec);
         json_array_append_new(
             list,
-            json_pack("{s:I, s:o, s:o, s:i, s:I, s:o, s:o}", "id",
-                      (json_int_t)run[i].id, "spec", journal_text(spec.text),
-                      "budget", journal_real(run[i].budget), "extension",
-                      run[i].extension, "flags", (json_int_t)run[i].flags,
-                      "epochs", journal_real(run[i].epochs), "seconds",
-                      journal_real(run[i].seconds)));
+            json_pack(
+                "{s:I, s:o, s:o, s:i, s:I, s:o, s:o, s:I, s:I, s:I}", "id",
+                (json_int_t)run[i].id, "spec", journal_text(spec.text),
+                "budget", journal_real(run[i].budget), "extension",
+                run[i].extension, "flags", (json_int_t)run[i].flags, "epochs",
+                journal_real(run[i].epochs), "seconds",
+                journal_real(run[i].seconds), "family",
+                (json_int_t)run[i].family, "trunk", (json_int_t)run[i].trunk,
+                "trunk_step", (json_int_t)run[i].trunk_step));
     }
     str_release(&spec);
     journal_op(db, "plan",
@@ -165,7 +195,8 @@ static int put_plan(struct store *db, int64_t study, const char *stage_name,
     for (size_t i = 0; i < n; i++) {
         BUG_ON(run[i].stage != run[0].stage);
         if (put_run(db, &run[i], e) ||
-            put_study_run(db, study, ord + (int64_t)i, &run[i], e))
+            put_study_run(db, study, ord + (int64_t)i, &run[i], e) ||
+            put_branch(db, &run[i], e))
             return -1;
     }
     if (db->journal)
@@ -212,7 +243,23 @@ static int read_run(struct db_run *r, struct sql *q, struct err *e)
     p->epochs = sql_get_real(q, 9);
     p->seconds = sql_get_real(q, 10);
     p->flops = sql_get_real(q, 11);
+    p->family = sql_get_int(q, 12);
+    p->trunk = sql_get_int(q, 13);
+    p->trunk_step = sql_get_int(q, 14);
     return 0;
+}
+
+/* The query for a file of this version, or of an older one that is only
+ * read. */
+static int runs_query(struct sql *q, struct store *db, struct err *e)
+{
+    int64_t branches;
+
+    if (sql_number(&branches, db,
+                   "SELECT count(*) FROM sqlite_schema WHERE name = 'branch'",
+                   e))
+        return -1;
+    return sql_open(q, db, branches ? sql_runs : sql_runs_1, e);
 }
 
 int db_runs(struct db_run **runs, size_t *n, struct store *db, int64_t study,
@@ -223,7 +270,7 @@ int db_runs(struct db_run **runs, size_t *n, struct store *db, int64_t study,
     struct sql q;
     int rc;
 
-    if (sql_open(&q, db, sql_runs, e))
+    if (runs_query(&q, db, e))
         return -1;
     sql_int(&q, ":study", study);
     sql_int(&q, ":stage", stage);

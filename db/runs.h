@@ -70,6 +70,8 @@ struct db_outcome {
     int preempted;        /* with RUN_PENDING: 1 when stopped from outside (a
                              signal, the time limit); 0 when the attempt ended
                              badly and counts in db_run.failures */
+    int begun;            /* 1: it is known where it really began ... */
+    int64_t resumed;      /* ... with this step; 0: it is as was said then */
     int64_t steps, tokens;
     double loss, bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds;
 };

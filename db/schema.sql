@@ -1,4 +1,4 @@
--- The results database of loglog, version 3.
+-- The results database of loglog, version 4.
 --
 -- Tables (singular) belong to the program and may change with the version.
 -- Views (plural, views.sql) are for people: their names and columns stay.
@@ -117,6 +117,17 @@ CREATE TABLE study_run(
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX study_run_order ON study_run(study, ord);
 CREATE INDEX study_run_by_run ON study_run(run);
+
+-- Which runs share their first steps, and which of them takes the steps for the
+-- others (sweep/trunk.h).
+CREATE TABLE branch(
+  run    INTEGER PRIMARY KEY REFERENCES run(id),
+  family INTEGER NOT NULL,  -- equal on runs whose first steps are the same
+  trunk  INTEGER,           -- run that takes them for this one; NULL: itself
+  step   INTEGER NOT NULL CHECK(step >= 0), -- how many; 0: none
+  CHECK((trunk IS NULL) = (step = 0))
+) STRICT;
+CREATE INDEX branch_by_family ON branch(family);
 
 -- A try at a run: where, by which build, from which step, and how it ended.
 CREATE TABLE attempt(

@@ -28,17 +28,19 @@ SELECT s.name AS study, g.name AS stage, r.id AS run, r.state, r.reason,
        (SELECT sum(a.train_seconds) FROM attempt a WHERE a.run = r.id)
          AS train_seconds,
        x.epochs, x.seconds AS predicted_seconds, x.extension,
-       x.flagged AS flags,
+       x.flagged AS flags, b.trunk, nullif(b.step, 0) AS trunk_step,
        r.added, r.finished, r.family, x.ord,
        x.study AS study_id, x.stage AS stage_id
 FROM run r
+LEFT JOIN branch b ON b.run = r.id
 LEFT JOIN study_run x ON x.run = r.id
 LEFT JOIN stage g ON g.study = x.study AND g.idx = x.stage
 LEFT JOIN study s ON s.id = x.study;
 
 -- One row for each finished run of each stage, and for each imported one: what
 -- fits see.  used = 1 when it may enter a fit; otherwise why says what is
--- against it.
+-- against it.  Runs of one cluster are not independent of each other: they took
+-- their first steps together, or their source says so.
 DROP VIEW IF EXISTS points;
 CREATE VIEW points AS
 SELECT s.name AS study, g.name AS stage, r.id AS run,
@@ -50,8 +52,13 @@ SELECT s.name AS study, g.name AS stage, r.id AS run,
             THEN r.state || coalesce(': ' || r.reason, '')
             WHEN r.loss IS NULL THEN 'no loss measured'
        END AS why,
-       x.epochs, x.flagged AS flags, x.extension, x.ord,
-       x.study AS study_id, x.stage AS stage_id
+       x.epochs, x.flagged AS flags, x.extension,
+       (SELECT iif(count(*) > 1, b.family, NULL) FROM branch b
+        JOIN branch o ON o.family = b.family
+        JOIN study_run y ON y.run = o.run AND y.study = x.study
+          AND y.stage = x.stage
+        WHERE b.run = x.run) AS cluster,
+       x.ord, x.study AS study_id, x.stage AS stage_id
 FROM study_run x
 JOIN run r ON r.id = x.run
 JOIN stage g ON g.study = x.study AND g.idx = x.stage
@@ -60,13 +67,14 @@ WHERE r.state IN ('done', 'diverged', 'failed', 'stopped')
 UNION ALL
 SELECT s.name, g.name, i.run, i.budget, i.M, i.N1, i.N2, i.D, i.flops,
        i.flops_exact, i.N2, i.lr, i.batch, i.d_model, i.n_layer, i.seed,
-       i.steps, i.loss, i.bpb, i.used, i.why, NULL, NULL, 0, i.ord,
+       i.steps, i.loss, i.bpb, i.used, i.why, NULL, NULL, 0, i.cluster, i.ord,
        i.study, i.stage
 FROM imported i
 JOIN stage g ON g.study = i.study AND g.idx = i.stage
 JOIN study s ON s.id = i.study;
 
--- One row a training step; ask for one run, or few.
+-- One row a training step; ask for one run, or few.  The steps that a trunk
+-- took for a run are rows of both.
 DROP VIEW IF EXISTS curves;
 CREATE VIEW curves AS
 SELECT r.id AS run, t.step,
@@ -74,14 +82,31 @@ SELECT r.id AS run, t.step,
        r.M * coalesce(t.tokens, t.step * r.batch_tokens) AS flops,
        t.loss, coalesce(t.lr_e9 / 1e9, 1.0) * r.lr AS lr,
        t.norm_e7 / 1e7 AS grad_norm, t.micros / 1e6 AS seconds, t.attempt
-FROM run r JOIN step t ON t.run = r.num;
+FROM run r JOIN step t ON t.run = r.num
+UNION ALL
+SELECT r.id, t.step, coalesce(t.tokens, t.step * r.batch_tokens),
+       r.M * coalesce(t.tokens, t.step * r.batch_tokens),
+       t.loss, coalesce(t.lr_e9 / 1e9, 1.0) * r.lr, t.norm_e7 / 1e7,
+       t.micros / 1e6, t.attempt
+FROM branch b JOIN run r ON r.id = b.run JOIN run p ON p.id = b.trunk
+JOIN step t ON t.run = p.num AND t.step <= b.step
+WHERE r.steps_done >= b.step
+  AND NOT EXISTS (SELECT 1 FROM step o WHERE o.run = r.num AND o.step = t.step);
 
 -- One row a pass over a validation set.
 DROP VIEW IF EXISTS evaluations;
 CREATE VIEW evaluations AS
 SELECT v.run, v.step, v.valid_set, v.tokens, r.M * v.tokens AS flops, v.loss,
        v.bpb, v.seconds, v.eval_tokens, v.attempt
-FROM evaluation v JOIN run r ON r.id = v.run;
+FROM evaluation v JOIN run r ON r.id = v.run
+UNION ALL
+SELECT r.id, v.step, v.valid_set, v.tokens, r.M * v.tokens, v.loss, v.bpb,
+       v.seconds, v.eval_tokens, v.attempt
+FROM branch b JOIN run r ON r.id = b.run
+JOIN evaluation v ON v.run = b.trunk AND v.step <= b.step
+WHERE r.steps_done >= b.step
+  AND NOT EXISTS (SELECT 1 FROM evaluation o WHERE o.run = r.id
+                  AND o.step = v.step AND o.valid_set = v.valid_set);
 
 -- One row an attempt, with its provenance.
 DROP VIEW IF EXISTS attempts;
@@ -157,8 +182,9 @@ GROUP BY p.id;
 
 -- What each stage cost.  flops: of the runs that became results; trained: of
 -- everything that was computed; wasted: computed and thrown away, by attempts
--- that ended before their last checkpoint and by runs that came to nothing.  A
--- run that two stages share is counted in both.
+-- that ended before their last checkpoint and by runs that came to nothing;
+-- shared: not computed, because trunks had taken those steps.  flops = trained
+-- - wasted + shared.  A run that two stages share is counted in both.
 DROP VIEW IF EXISTS cost;
 CREATE VIEW cost AS
 SELECT s.name AS study, g.name AS stage, count(*) AS runs,
@@ -168,8 +194,10 @@ SELECT s.name AS study, g.name AS stage, count(*) AS runs,
          AS flops,
        sum(r.M * r.batch_tokens * coalesce(w.steps, 0)) AS flops_trained,
        sum(r.M * r.batch_tokens * (coalesce(w.steps, 0)
-         - iif(r.state IN ('failed', 'stopped'), 0, r.steps_done)))
-         AS flops_wasted,
+         - iif(r.state IN ('failed', 'stopped'), 0,
+               r.steps_done - coalesce(w.shared, 0)))) AS flops_wasted,
+       sum(iif(r.state IN ('failed', 'stopped'), 0.0,
+               r.M * r.batch_tokens * coalesce(w.shared, 0))) AS flops_shared,
        sum(w.train_seconds) AS train_seconds,
        sum(w.eval_seconds) AS eval_seconds,
        sum(w.checkpoint_seconds) AS checkpoint_seconds,
@@ -181,6 +209,7 @@ JOIN stage g ON g.study = x.study AND g.idx = x.stage
 JOIN study s ON s.id = x.study
 LEFT JOIN (
   SELECT run, sum(max(steps - resumed_step, 0)) AS steps,
+         min(resumed_step) AS shared, -- the first went on from a trunk
          sum(train_seconds) AS train_seconds,
          sum(eval_seconds) AS eval_seconds,
          sum(checkpoint_seconds) AS checkpoint_seconds,

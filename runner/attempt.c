@@ -38,6 +38,8 @@ void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most)
 
     memset(o, 0, sizeof *o);
     o->loss = o->bpb = NAN;
+    o->begun = a->begun;
+    o->resumed = a->resumed;
     if (!a->failing) {
         from_result(o, &a->result);
         if (!o->reason && a->why[0])

@@ -12,7 +12,8 @@ struct attempt {
     struct gang gang;
     struct pulse pulse;
     double began;
-    int64_t resumed;      /* step it went on from */
+    int64_t resumed;      /* step it went on from ... */
+    int begun;            /* ... as it has said itself */
     int failing;          /* a member failed: the rest is being ended */
     int orderly;          /* it said so itself, as against dying */
     double failed;        /* when */

@@ -145,11 +145,18 @@ static int run_train(struct train_result *result, struct work *w,
         .run_id = job->run,
         .attempt = job->attempt,
         .stop = signals_flag(),
+        .trunk_at = job->trunk_at,
+        .n_trunk = job->n_trunk,
     };
     const struct observer *obs = job->member ? &none : &all;
+    char trunk[RUN_DIR];
 
     for (int i = 0; i < setup->n_valid; i++)
         env.valid_path[i] = setup->valid[i];
+    if (job->trunk) {
+        run_dir_trunk(trunk, setup->checkpoints, job->trunk, job->trunk_step);
+        env.trunk = trunk;
+    }
     if (setup->stand_in > 0)
         return stand_in_train(result, &job->spec, &env, obs, job->seconds,
                               setup->stand_in, e);

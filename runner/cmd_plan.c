@@ -55,6 +55,9 @@ static void print_text(const struct plan_view *v)
                    st->note ? "; " : "", st->note ? st->note : "");
         else
             printf("nothing left\n");
+        if (st->trunk_saved > 0)
+            printf("%-10s trunks spare %.3g of these flops (%.0f %%)\n", "",
+                   st->trunk_saved, 100 * st->trunk_saved / st->flops);
         print_short(v, k);
         if (s->extend && st->from != FROM_DB)
             printf("%-10s may be extended up to %d times a budget, not "
@@ -70,6 +73,9 @@ static void print_text(const struct plan_view *v)
     printf("total      %4zu runs  %9.3g flops, %.3g with head and causal "
            "attention\n",
            t.runs, t.flops, t.flops_exact);
+    if (t.trunk_saved > 0)
+        printf("trunks     spare %.3g of these flops (%.0f %%)\n",
+               t.trunk_saved, 100 * t.trunk_saved / t.flops);
     printf("time       %s on one slot; left: %s on %d slot%s\n",
            str_seconds(a, t.seconds), str_seconds(b, t.makespan), v->slots,
            v->slots == 1 ? "" : "s");
@@ -90,12 +96,14 @@ static json_t *stages_json(const struct plan_view *v)
         const struct stage *s = &v->study.stage[k];
         json_array_append_new(
             list,
-            json_pack("{s:s, s:s, s:s, s:s?, s:i, s:f, s:f, s:f, s:f, s:i}",
+            json_pack("{s:s, s:s, s:s, s:s?, s:i, s:f, s:f, s:f, s:f, s:i, "
+                      "s:f}",
                       "stage", s->name, "kind", stage_kind_name(s->kind),
                       "from", from[st->from], "note", st->note, "runs",
                       (int)st->n, "flops", st->flops, "seconds", st->seconds,
                       "seconds_left", st->seconds_left, "makespan",
-                      st->makespan, "extend", s->extend));
+                      st->makespan, "extend", s->extend, "trunk_saved_flops",
+                      st->trunk_saved));
     }
     return list;
 }
@@ -113,15 +121,15 @@ static void print_json(const struct plan_view *v)
                             json_integer((json_int_t)t.flagged[f]));
     o = json_pack(
         "{s:s, s:i, s:s?, s:o, s:s?, s:o, s:o, s:{s:i, s:f, s:f, s:f, s:f, "
-        "s:f, s:f, s:o}}",
+        "s:f, s:f, s:f, s:o}}",
         "study", v->study.name, "slots", v->slots, "data",
         v->data_known ? v->data.data : NULL, "train_tokens",
         v->data_known ? json_real(v->data.train_tokens) : json_null(), "note",
         v->data_note.len ? v->data_note.text : NULL, "stages", stages_json(v),
         "runs", runs, "totals", "runs", (int)t.runs, "flops", t.flops,
         "flops_exact", t.flops_exact, "seconds", t.seconds, "seconds_left",
-        t.seconds_left, "makespan", t.makespan, "bytes", t.bytes, "flagged",
-        flagged);
+        t.seconds_left, "makespan", t.makespan, "trunk_saved_flops",
+        t.trunk_saved, "bytes", t.bytes, "flagged", flagged);
     BUG_ON(!o);
     json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     putchar('\n');

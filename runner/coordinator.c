@@ -6,6 +6,7 @@
 #include "db/query.h"
 #include "runner/clock.h"
 #include "runner/signals.h"
+#include "runner/trunks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,8 +151,10 @@ static void advance_all(struct coordinator *c)
             advance(c, &c->tenant[i]);
             moved = 1;
         }
-    if (moved)
-        jobs_queue(&c->jobs, c->sched, &c->on);
+    if (!moved)
+        return;
+    trunks_hold(&c->jobs, c->checkpoints);
+    jobs_queue(&c->jobs, c->sched, &c->on);
 }
 
 /* A rank does not answer (its machine hangs): it cannot be waited for.  What is

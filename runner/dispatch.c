@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "runner/clock.h"
 #include "runner/run_dir.h"
+#include "runner/trunks.h"
 #include "runner/version.h"
 #include "sweep/flops.h"
 
@@ -25,7 +26,9 @@ static void rank_list(struct str *out, const struct coordinator *c,
         str_addf(out, "%s%d", i ? " " : "", c->workers.slot_rank[g->slot[i]]);
 }
 
-static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
+/* trunk_step: of the trunk that it begins with if it has no checkpoint. */
+static int record_start(struct coordinator *c, struct attempt *a,
+                        int64_t trunk_step, struct err *e)
 {
     const struct msg_hello *first =
         &c->workers.rank[c->workers.slot_rank[a->gang.slot[0]]].hello;
@@ -37,6 +40,8 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
     str_init(&ranks);
     rank_list(&ranks, c, &a->gang);
     a->resumed = run_dir_newest(c->checkpoints, a->gang.run);
+    if (!a->resumed)
+        a->resumed = trunk_step;
     rc = ledger_flush(&c->ledger, e);
     if (!rc)
         rc = db_attempt_begin(&a->gang.attempt, c->db,
@@ -58,18 +63,20 @@ static int record_start(struct coordinator *c, struct attempt *a, struct err *e)
     return rc;
 }
 
-static void assign_members(struct coordinator *c, const struct attempt *a)
+static void assign_members(struct coordinator *c, const struct attempt *a,
+                           struct msg_assign *with)
 {
     const struct workers *w = &c->workers;
-    struct msg_assign m;
+    const struct planned *p = &a->job->run.plan;
+    struct msg_assign m = *with;
 
-    memset(&m, 0, sizeof m);
     m.gang = a->gang.size;
     m.study = a->job->study;
     m.run = a->gang.run;
     m.attempt = a->gang.attempt;
-    m.seconds = a->job->seconds;
-    m.spec = a->job->run.plan.spec;
+    m.seconds = a->job->seconds * (double)p->spec.steps /
+                (double)(p->spec.steps - p->trunk_step);
+    m.spec = p->spec;
     if (a->gang.size > 1)
         gang_name(m.rendezvous,
                   w->rank[w->slot_rank[a->gang.slot[0]]].hello.pid, m.run,
@@ -99,13 +106,16 @@ static void start(struct coordinator *c, const struct sched_start *what)
 {
     struct job *job = c->jobs.job[what->job.id];
     struct attempt *a = xcalloc(1, sizeof *a);
+    struct msg_assign with;
     struct err e;
 
+    memset(&with, 0, sizeof with);
+    trunks_assign(&with, &c->jobs, job, c->checkpoints);
     a->job = job;
     a->gang.run = job->run.id;
     a->gang.size = a->gang.at_work = what->job.gang;
     memcpy(a->gang.slot, what->slot, sizeof a->gang.slot);
-    if (record_start(c, a, &e)) {
+    if (record_start(c, a, with.trunk_step, &e)) {
         coordinator_break(c, &e);
         free(a);
         return;
@@ -117,7 +127,7 @@ static void start(struct coordinator *c, const struct sched_start *what)
     a->next = c->active;
     c->active = a;
     c->n_active++;
-    assign_members(c, a);
+    assign_members(c, a, &with);
     log_debug("run %" PRId64 "/a%" PRId64 " starts on %d slot%s", a->gang.run,
               a->gang.attempt, a->gang.size, a->gang.size > 1 ? "s" : "");
 }
@@ -258,8 +268,9 @@ static void finish(struct coordinator *c, struct attempt *a)
         for (int i = 0; i < c->n_tenant; i++)
             c->tenant[i].ready |=
                 study_run_final(c->tenant[i].run, job->run.id, o.state);
+        trunks_final(&c->jobs, c->sched, job->run.id);
         if (o.state != RUN_FAILED)
-            run_dir_remove(c->checkpoints, job->run.id);
+            trunks_tidy(&c->jobs, job, c->checkpoints);
         if (o.state == RUN_DONE && !a->resumed) {
             c->real += (clock_now() - a->began) * a->gang.size;
             c->predicted += job->run.plan.seconds;
@@ -359,6 +370,10 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
         return;
     case MSG_BEGIN:
         a->resumed = m->begin.step;
+        a->begun = 1;
+        break;
+    case MSG_SAVED:
+        trunks_saved(&c->jobs, c->sched, c->checkpoints, run, m->saved.step);
         break;
     case MSG_STEPS:
         on_steps(c, a, &m->steps);

@@ -116,8 +116,10 @@ static int groups(size_t **group, size_t *n, const struct points *p,
                   const struct fit_ask *ask, struct err *e)
 {
     const char *by = ask->resample;
-    int labelled = p->n > 0 && p->group[0][0];
+    int labelled = 0;
 
+    for (size_t i = 0; i < p->n; i++)
+        labelled |= p->group[i][0] != 0;
     *group = NULL;
     *n = 0;
     if (by && strcmp(by, "rows") == 0)

@@ -7,7 +7,8 @@
 #include "runner/scheduler.h"
 #include "runner/width.h"
 
-enum job_now { JOB_QUEUED, JOB_ACTIVE, JOB_FINAL };
+/* Held: it waits for the checkpoint of its trunk (trunks.h). */
+enum job_now { JOB_QUEUED, JOB_HELD, JOB_ACTIVE, JOB_FINAL };
 
 struct job {
     struct db_run run; /* as of the last change */

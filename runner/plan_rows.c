@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "sweep/flops.h"
+#include "sweep/trunk.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum column_kind {
     COL_ID,    /* int64_t; 0 is none */
     COL_TEXT,  /* const char * */
     COL_INT,   /* int64_t */
+    COL_STEP,  /* int64_t; 0 is none */
     COL_SMALL, /* int */
     COL_REAL,
     COL_KNOWN, /* double; 0 is unknown */
@@ -54,6 +56,8 @@ static const struct column columns[] = {
     {"bytes",        "memory",    8, COL_BYTES,   AT(bytes)},
     {"seconds",      "time",      8, COL_SECONDS, AT(seconds)},
     {"extension",    NULL,        0, COL_SMALL,   AT(extension)},
+    {"trunk",        NULL,        0, COL_ID,      AT(trunk)},
+    {"trunk_step",   "trunk",     7, COL_STEP,    AT(trunk_step)},
     {"flags",        "flags",    -1, COL_FLAGS,   AT(flags)},
 };
 #undef AT
@@ -92,6 +96,9 @@ void plan_row_fill(struct plan_row *row, const struct planned *r,
         .seconds = r->seconds,
         .flags = r->flags,
         .extension = r->extension,
+        .trunk = r->trunk,
+        .trunk_step = r->trunk_step,
+        .trunk_saved = trunk_saved(r),
     };
 }
 
@@ -111,6 +118,7 @@ static void cell_text(struct str *out, const struct plan_row *row,
 
     switch (c->kind) {
     case COL_ID:
+    case COL_STEP:
         if (*(const int64_t *)p)
             str_addf(out, "%" PRId64, *(const int64_t *)p);
         else
@@ -190,6 +198,7 @@ static json_t *cell_json(const struct plan_row *row, const struct column *c)
     case COL_TEXT:
         return json_string(*(const char *const *)p);
     case COL_INT:
+    case COL_STEP:
         return json_integer(*(const int64_t *)p);
     case COL_SMALL:
         return json_integer(*(const int *)p);

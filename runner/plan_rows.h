@@ -16,9 +16,12 @@ struct plan_row {
     double budget, M, D, flops, flops_exact, params, bytes;
     int64_t d_model, n_layer, n_head, n_kv_head, d_ff;
     int64_t steps, warmup_steps, batch_tokens, seed;
-    double lr, epochs, seconds; /* epochs 0: unknown */
+    double lr, epochs, seconds; /* epochs 0: unknown; seconds of what it
+                                   trains itself */
     unsigned flags;
     int extension;
+    int64_t trunk, trunk_step; /* who takes how many steps for it; 0: nobody */
+    double trunk_saved;        /* flops of them */
 };
 
 /* Everything but id and state, which the caller knows better. */

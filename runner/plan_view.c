@@ -7,6 +7,7 @@
 #include "db/runs.h"
 #include "sweep/axis.h"
 #include "sweep/flops.h"
+#include "sweep/trunk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ static void add_rows(struct plan_view *v, int k, struct plan *p,
     struct stage_view *st = &v->stage[k];
     struct plan left;
 
+    if (st->from != FROM_DB)
+        trunk_plan(p, 0, v->study.stage[k].trunk);
     cost_plan(p, &v->cost);
     plan_init(&left);
     st->first = v->n;
@@ -27,13 +30,14 @@ static void add_rows(struct plan_view *v, int k, struct plan *p,
         struct plan_row *row = &v->row[v->n++];
         plan_row_fill(row, &p->run[i], &v->study);
         if (st->from == FROM_EQUATIONS) {
-            row->id = 0;
+            row->id = row->trunk = 0;
             row->state = "estimate";
         } else if (state) {
             row->state = run_state_name(state[i]);
         }
         st->flops += row->flops;
         st->seconds += row->seconds;
+        st->trunk_saved += row->trunk_saved;
         if (!state || !run_state_final(state[i])) {
             st->seconds_left += row->seconds;
             plan_add(&left, &p->run[i]);
@@ -242,6 +246,7 @@ void plan_view_totals(struct plan_totals *t, const struct plan_view *v)
         t->flops += row->flops;
         t->flops_exact += row->flops_exact;
         t->seconds += row->seconds;
+        t->trunk_saved += row->trunk_saved;
         if (row->bytes > t->bytes)
             t->bytes = row->bytes;
         for (int f = 0; f < PLAN_FLAGS; f++)

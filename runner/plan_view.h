@@ -21,7 +21,8 @@ struct stage_view {
     const char *note; /* why it is an estimate; NULL: it is none */
     size_t first, n;  /* its rows */
     double flops, seconds, seconds_left;
-    double makespan; /* of what is left */
+    double makespan;    /* of what is left */
+    double trunk_saved; /* flops that trunks spare */
 };
 
 struct plan_view {
@@ -49,8 +50,9 @@ void plan_view_release(struct plan_view *v);
 struct plan_totals {
     size_t runs;
     double flops, flops_exact, seconds, seconds_left;
-    double makespan; /* of what is left; stages one after the other */
-    double bytes;    /* of the largest run */
+    double trunk_saved; /* flops that trunks spare, of `flops` */
+    double makespan;    /* of what is left; stages one after the other */
+    double bytes;       /* of the largest run */
     size_t flagged[PLAN_FLAGS];
 };
 

@@ -12,10 +12,13 @@
 #define LOG_SECONDS 60.0
 #define LIVE_SECONDS 0.5
 
-/* Share of an active run that is behind it. */
+/* Share of what an active run takes itself that is behind it. */
 static double part_done(const struct attempt *a)
 {
-    return (double)a->pulse.step / (double)a->job->run.plan.spec.steps;
+    const struct planned *p = &a->job->run.plan;
+    int64_t own = a->pulse.step - p->trunk_step;
+
+    return own > 0 ? (double)own / (double)(p->spec.steps - p->trunk_step) : 0;
 }
 
 /* Predicted seconds of work left in the stages known so far, all slots busy,

@@ -70,6 +70,7 @@ static int check_content(int tag, const union proto_any *m)
                m->assign.gang > 0 && m->assign.gang <= GANG_MAX &&
                m->assign.member >= 0 && m->assign.member < m->assign.gang &&
                m->assign.study >= 0 && m->assign.study < STUDIES_MAX &&
+               m->assign.n_trunk >= 0 && m->assign.n_trunk <= PROTO_TRUNKS &&
                m->assign.slot >= 0 && m->assign.run > 0 &&
                m->assign.attempt > 0;
     case MSG_STEPS:

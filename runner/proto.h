@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 3             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 4             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -45,10 +45,11 @@ enum proto_tag {
 #define PROTO_TEXT 256
 #define PROTO_HOST 64
 #define PROTO_PATH 1024
-#define PROTO_NAME 64  /* rendezvous */
-#define PROTO_STEPS 64 /* most steps in one message */
-#define GANG_MAX 64    /* most members of a run */
-#define STUDIES_MAX 16 /* most studies of one job */
+#define PROTO_NAME 64   /* rendezvous */
+#define PROTO_STEPS 64  /* most steps in one message */
+#define PROTO_TRUNKS 64 /* most trunks that one run leaves */
+#define GANG_MAX 64     /* most members of a run */
+#define STUDIES_MAX 16  /* most studies of one job */
 
 struct msg_hello {
     uint64_t magic;
@@ -92,8 +93,12 @@ struct msg_assign {
     int32_t slot; /* of that supervisor */
     int32_t member, gang;
     int32_t study; /* whose setup holds */
+    int32_t n_trunk;
+    int32_t pad;
     int64_t run, attempt;
-    double seconds; /* predicted, for the stand-in */
+    int64_t trunk, trunk_step;      /* begin with this one; 0: none */
+    int64_t trunk_at[PROTO_TRUNKS]; /* n_trunk steps to leave one at */
+    double seconds; /* predicted, for the stand-in, of all its steps */
     char rendezvous[PROTO_NAME];
     struct run_spec spec;
 };

@@ -42,19 +42,48 @@ int64_t run_dir_newest(const char *root, int64_t run)
     return newest;
 }
 
-void run_dir_remove(const char *root, int64_t run)
+void run_dir_trunk(char path[RUN_DIR], const char *root, int64_t run,
+                   int64_t step)
 {
-    char path[RUN_DIR];
-    struct dirent *entry;
-    DIR *dir;
+    snprintf(path, RUN_DIR,
+             "%s/%" PRId64 "/%016" PRIx64 "-%012" PRId64 ".trunk", root, run,
+             (uint64_t)run, step);
+}
 
-    run_dir_path(path, root, run);
-    dir = opendir(path);
+static int is_trunk(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n > 6 && !strcmp(name + n - 6, ".trunk");
+}
+
+static void clear(const char *path, int keep_trunks)
+{
+    struct dirent *entry;
+    DIR *dir = opendir(path);
+
     if (!dir)
         return;
     while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+            !(keep_trunks && is_trunk(entry->d_name)))
             unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
     rmdir(path);
+}
+
+void run_dir_keep_trunks(const char *root, int64_t run)
+{
+    char path[RUN_DIR];
+
+    run_dir_path(path, root, run);
+    clear(path, 1);
+}
+
+void run_dir_remove(const char *root, int64_t run)
+{
+    char path[RUN_DIR];
+
+    run_dir_path(path, root, run);
+    clear(path, 0);
 }

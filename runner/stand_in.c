@@ -42,21 +42,67 @@ static void state_path(char path[1200], const struct train_env *env)
     snprintf(path, 1200, "%s/stand-in", env->checkpoint_dir);
 }
 
-static int64_t load(const struct train_env *env)
+/* The step that a file of ours holds; 0: none. */
+static int64_t read_step(const char *path)
 {
-    char path[1200], *text;
     int64_t step = 0;
+    char *text;
     size_t len;
 
-    if (!env->checkpoint_dir)
-        return 0;
-    state_path(path, env);
     if (file_read(&text, &len, path, 64, NULL))
         return 0;
     if (str_to_i64(text, &step))
         step = 0;
     free(text);
     return step;
+}
+
+static int64_t load(const struct train_env *env)
+{
+    char path[1200];
+    int64_t step = 0;
+
+    if (!env->checkpoint_dir)
+        return 0;
+    state_path(path, env);
+    step = read_step(path);
+    return !step && env->trunk ? read_step(env->trunk) : step;
+}
+
+static int is_trunk(const struct train_env *env, int64_t step)
+{
+    for (int i = 0; i < env->n_trunk; i++)
+        if (env->trunk_at[i] == step)
+            return 1;
+    return 0;
+}
+
+/* The next step to report: every stride, and where a trunk is to be left. */
+static int64_t next_step(const struct train_env *env, int64_t step,
+                         int64_t stride, int64_t steps)
+{
+    int64_t to = (step / stride + 1) * stride;
+
+    for (int i = 0; i < env->n_trunk; i++)
+        if (env->trunk_at[i] > step && env->trunk_at[i] < to)
+            to = env->trunk_at[i];
+    return to < steps ? to : steps;
+}
+
+static int leave_trunk(const struct train_env *env, const struct run_spec *spec,
+                       int64_t step, const struct observer *obs, struct err *e)
+{
+    char path[PATH_MAX], text[32];
+
+    if (env->member || !is_trunk(env, step))
+        return 0;
+    snprintf(text, sizeof text, "%" PRId64, step);
+    if (train_trunk_path(path, env->checkpoint_dir, spec, step, e) ||
+        file_write(path, text, strlen(text), e))
+        return -1;
+    if (obs->on_checkpoint)
+        obs->on_checkpoint(obs->ctx, step, 0);
+    return 0;
 }
 
 static int save(const struct train_env *env, int64_t step, struct err *e)
@@ -133,7 +179,7 @@ int stand_in_train(struct train_result *result, const struct run_spec *spec,
     if (env->member == 0 && obs->on_start)
         obs->on_start(obs->ctx, step);
     while (step < spec->steps && !asked_to_stop(env)) {
-        int64_t to = step + stride < spec->steps ? step + stride : spec->steps;
+        int64_t to = next_step(env, step, stride, spec->steps);
         struct step_report r = {.step = to, .lr = spec->optim.lr};
 
         maybe_fail(env, to);
@@ -146,6 +192,8 @@ int stand_in_train(struct train_result *result, const struct run_spec *spec,
         step = to;
         if (env->member == 0 && obs->on_step && obs->on_step(obs->ctx, &r))
             break;
+        if (leave_trunk(env, spec, step, obs, e))
+            return -1;
         if (env->checkpoint_seconds > 0 &&
             clock_now() - saved >= env->checkpoint_seconds) {
             if (save(env, step, e))

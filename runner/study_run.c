@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "db/query.h"
 #include "runner/study_stage.h"
+#include "sweep/trunk.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -52,8 +53,9 @@ int stage_store(struct study_run *s, int k, size_t from, struct err *e)
 {
     struct stage_run *g = &s->stage[k];
 
+    trunk_plan(&g->plan, from, s->study->stage[k].trunk);
     for (size_t i = from; i < g->plan.n; i++)
-        g->plan.run[i].seconds = cost_seconds(s->cost, &g->plan.run[i].spec);
+        g->plan.run[i].seconds = cost_planned(s->cost, &g->plan.run[i]);
     if (db_plan_put(s->db, s->id, s->study->stage[k].name, g->plan.run + from,
                     g->plan.n - from, e))
         return -1;

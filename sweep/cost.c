@@ -43,10 +43,18 @@ double cost_seconds(const struct cost_model *c, const struct run_spec *s)
     return c->startup + run_flops_exact(s) / rate(c, (double)s->model.d_model);
 }
 
+double cost_planned(const struct cost_model *c, const struct planned *r)
+{
+    double whole = cost_seconds(c, &r->spec);
+
+    return whole -
+           (whole - c->startup) * (double)r->trunk_step / (double)r->spec.steps;
+}
+
 void cost_plan(struct plan *p, const struct cost_model *c)
 {
     for (size_t i = 0; i < p->n; i++)
-        p->run[i].seconds = cost_seconds(c, &p->run[i].spec);
+        p->run[i].seconds = cost_planned(c, &p->run[i]);
 }
 
 static int longer_first(const void *a, const void *b)

@@ -18,6 +18,8 @@ struct cost_model {
 /* A conservative table for when nothing was measured. */
 void cost_default(struct cost_model *c);
 double cost_seconds(const struct cost_model *c, const struct run_spec *s);
+/* The same without the steps that its trunk takes for it. */
+double cost_planned(const struct cost_model *c, const struct planned *r);
 /* Fill planned.seconds for all runs. */
 void cost_plan(struct plan *p, const struct cost_model *c);
 /* Longest-processing-time-first on `slots` equal slots: the makespan of the

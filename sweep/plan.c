@@ -86,7 +86,8 @@ void plan_truncate(struct plan *p, size_t n)
 /* --- one run --- */
 
 void plan_fill(struct run_spec *r, const struct study *s, double flops,
-               double lr, double batch_tokens, int64_t seed)
+               double warmup_flops, double lr, double batch_tokens,
+               int64_t seed)
 {
     int64_t T = r->model.seq_len;
     double rows = round(batch_tokens / (double)T), warmup;
@@ -96,7 +97,7 @@ void plan_fill(struct run_spec *r, const struct study *s, double flops,
         rows = floor(0x1p53 / (double)T); /* and spec_check refuses it */
     r->batch_tokens = rows > 1 ? (int64_t)rows * T : T;
     r->steps = steps_for_flops(r, flops);
-    warmup = round(s->warmup * (double)r->steps);
+    warmup = round(s->warmup * (double)steps_for_flops(r, warmup_flops));
     r->schedule.warmup_steps =
         warmup > (double)s->warmup_max ? s->warmup_max : (int64_t)warmup;
     r->seed = seed;
@@ -120,6 +121,19 @@ static unsigned judge(const struct planned *r)
     return flags;
 }
 
+/* With `warmup_shared`, runs that differ in their budget alone warm up for as
+ * long as the one of the smallest budget, and so can share a trunk.  They exist
+ * where a stage has the same models at every budget. */
+static double warmup_flops(const struct study *s, int k, double flops)
+{
+    const struct stage *st = &s->stage[k];
+    int same_models = st->kind == STAGE_HYPER     ? st->width || st->M.n == 1
+                      : st->kind == STAGE_ISOFLOP ? st->M.n > 0
+                                                  : 0;
+
+    return s->warmup_shared && same_models ? st->flops.value[0] : flops;
+}
+
 int design_add(struct plan *p, const struct study *s, int k, double flops,
                const struct model_spec *model, double lr, double batch_tokens,
                int64_t seed, int extension, const struct plan_context *ctx,
@@ -131,7 +145,8 @@ int design_add(struct plan *p, const struct study *s, int k, double flops,
     r.spec.model = *model;
     if (ctx)
         memcpy(r.spec.data, ctx->data, sizeof r.spec.data);
-    plan_fill(&r.spec, s, flops, lr, batch_tokens, seed);
+    plan_fill(&r.spec, s, flops, warmup_flops(s, k, flops), lr, batch_tokens,
+              seed);
     if (spec_check(&r.spec, e))
         return err_prefix(e, "%.200s:%d: %s at %g flops: ", s->file,
                           s->stage[k].line, s->stage[k].name, flops);

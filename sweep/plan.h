@@ -32,8 +32,14 @@ struct planned {
     double flops;   /* achieved M D */
     double epochs;  /* D / distinct training tokens; 0 if unknown */
     unsigned flags; /* enum plan_flag */
-    double seconds; /* predicted on one slot; 0 if no cost model */
+    double seconds; /* predicted on one slot, without what its trunk does
+                       for it; 0 if no cost model */
     int extension;  /* 0: in the first design; k: k-th extension */
+
+    /* by trunk_plan (trunk.h); 0 before */
+    int64_t family;     /* equal on runs that share their first steps */
+    int64_t trunk;      /* the run that takes them for this one; 0: none */
+    int64_t trunk_step; /* how many */
 };
 
 struct plan {
@@ -105,8 +111,10 @@ int plan_verify(struct plan *p, const struct study *s, int k,
 
 /* The rest of a run whose model and data are set, all else being a copy of
  * study.base: batch rounded to whole sequences (at least one), steps for the
- * budget, warm-up.  Used by all of the above. */
+ * budget, and a warm-up of so many steps as is right for warmup_flops (flops,
+ * or less).  Used by all of the above. */
 void plan_fill(struct run_spec *r, const struct study *s, double flops,
-               double lr, double batch_tokens, int64_t seed);
+               double warmup_flops, double lr, double batch_tokens,
+               int64_t seed);
 
 #endif

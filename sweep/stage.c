@@ -38,6 +38,7 @@ static const struct field stage_fields[] = {
     {"span",   FIELD_REAL, I,             NULL, AT(span), 1, 1e6},
     {"centre", FIELD_REAL, H | I,         NULL, AT(centre), 1e-3, 1e3},
     {"hyper",  FIELD_OWN,  I | P,         NULL, 0, 0, 0},
+    {"trunk",  FIELD_BOOL, H | I | V,     NULL, AT(trunk), 1, 0},
     {"seeds",  FIELD_OWN,  H | I | V,     NULL, 0, 0, 0},
     {"extend", FIELD_OWN,  H | I,         NULL, 0, 0, 0},
 };
@@ -294,6 +295,7 @@ static int read_stage(struct study *s, const struct doc *d, int item,
     st->sizes = 8;
     st->span = 8;
     st->centre = 1;
+    st->trunk = s->trunk;
     if (st->kind != STAGE_PREDICT) {
         memcpy(st->seed, seed, sizeof st->seed);
         st->n_seed = n_seed;

@@ -52,6 +52,7 @@ static const struct field train_fields[] = {
     {"checkpoint",   FIELD_I64, 0, NULL, AT(checkpoint_seconds), 0, 1e9},
     {"max_attempts", FIELD_INT, 0, NULL, AT(max_attempts), 1, 1000},
     {"gang",         FIELD_INT, 0, NULL, AT(gang), 0, 65536},
+    {"trunk",        OWN}, /* the stages', who print it */
 };
 static const struct field optimizer_fields[] = {
     {"name",         SPEC("optim.name")},
@@ -65,6 +66,7 @@ static const struct field schedule_fields[] = {
     {"name",       SPEC("schedule.name")},
     {"warmup",     FIELD_REAL, 0, NULL, AT(warmup), 0, 1},
     {"warmup_max", FIELD_I64,  0, NULL, AT(warmup_max), 0, 1e15},
+    {"warmup_shared", FIELD_BOOL, 0, NULL, AT(warmup_shared), 0, 0},
     {"at",         SPEC("schedule.at")},
     {"factor",     SPEC("schedule.factor")},
     {"decay",      SPEC("schedule.decay")},
@@ -260,7 +262,7 @@ static int read_train(struct study *s, int64_t *seed, int *n_seed,
 {
     int optimizer = doc_get(d, map, "optimizer");
     int schedule = doc_get(d, map, "schedule");
-    int seeds = doc_get(d, map, "seeds");
+    int seeds = doc_get(d, map, "seeds"), trunk = doc_get(d, map, "trunk");
 
     if (section_check(&section_train, 0, d, map, "train", e) ||
         apply_preset(s, "train", "schedule", &section_schedule, d,
@@ -275,7 +277,7 @@ static int read_train(struct study *s, int64_t *seed, int *n_seed,
         return -1;
     if (seeds && seeds_read(seed, n_seed, d, seeds, e))
         return -1;
-    return 0;
+    return trunk ? doc_bool(&s->trunk, d, trunk, "trunk", e) : 0;
 }
 
 /* --- the file --- */
@@ -291,6 +293,7 @@ static void defaults(struct study *s)
                                    .max_d_model = 16384};
     s->warmup = 0.03;
     s->warmup_max = 2000;
+    s->trunk = 1;
     s->checkpoint_seconds = 60;
     s->max_attempts = 3;
 }

@@ -62,6 +62,7 @@ struct stage {
     enum hyper_source hyper; /* isoflop, predict, verify */
     double lr_fixed;
     int64_t batch_fixed;
+    int trunk;  /* 1: runs that share their first steps take them once */
     int extend; /* most times each budget's design may be extended */
     int n_seed;
     int64_t seed[STUDY_SEEDS];
@@ -86,6 +87,8 @@ struct study {
     struct run_spec base; /* everything a stage does not vary */
     double warmup;        /* fraction of the steps ... */
     int64_t warmup_max;   /* ... but at most this many */
+    int warmup_shared;    /* 1: of the steps of the smallest budget's run */
+    int trunk;            /* 1: stages share first steps unless they say no */
     int64_t checkpoint_seconds;
     int max_attempts;
     int gang; /* processes a run; 0: by rule */

@@ -64,6 +64,8 @@ static int field_read(void *base, struct run_spec *spec, const struct field *f,
             return -1;
         *(double *)slot = real;
         return 0;
+    case FIELD_BOOL:
+        return doc_bool(slot, d, node, f->key, e);
     case FIELD_NAME:
         return doc_name(slot, 32, d, node, f->key, e);
     case FIELD_AXIS:

@@ -12,6 +12,7 @@ enum field_kind {
     FIELD_I64,
     FIELD_INT,
     FIELD_REAL,
+    FIELD_BOOL, /* an int; lo is the default, which is not printed */
     FIELD_NAME,
     FIELD_AXIS,
     FIELD_OWN /* has a function of its own */

@@ -28,6 +28,8 @@ static int is_set(const void *slot, const struct field *f)
 {
     if (f->kind == FIELD_AXIS)
         return ((const struct axis *)slot)->n > 0;
+    if (f->kind == FIELD_BOOL)
+        return *(const int *)slot != (int)f->lo;
     return f->stages == 0 || f->kind != FIELD_I64 || *(const int64_t *)slot;
 }
 
@@ -48,6 +50,9 @@ static void print_value(struct str *out, const void *slot,
         break;
     case FIELD_REAL:
         str_add(out, str_double(buf, *(const double *)slot));
+        break;
+    case FIELD_BOOL:
+        str_add(out, *(const int *)slot ? "true" : "false");
         break;
     case FIELD_NAME:
         print_quoted(out, slot);

@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sweep/schedule.h"
 #include "trainer/adamw.h"
-#include "trainer/schedule.h"
 
 #include <inttypes.h>
 #include <stdio.h>

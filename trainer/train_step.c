@@ -17,8 +17,8 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "sweep/schedule.h"
 #include "trainer/adamw.h"
-#include "trainer/schedule.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -130,6 +130,7 @@ static inline struct planned lab_run(int stage, int64_t d_model, double lr,
     s->steps = 100;
     p.id = spec_id(s);
     p.flops = run_flops(s);
+    p.family = p.id;
     return p;
 }
 

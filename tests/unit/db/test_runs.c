@@ -1,6 +1,8 @@
 /* runs: studies, plans, events. */
 #include "db/runs.h"
 
+#include "db/metrics.h"
+
 #include "lab.h"
 
 static struct err err;
@@ -120,6 +122,55 @@ static void a_plan_reads_back_in_order(void **state)
     free(runs);
 }
 
+/* Three runs share their first steps: one trains them, the curves of the others
+ * have them too, and the cost counts them once. */
+static void first_steps_are_shared(void **state)
+{
+    struct lab *l = *state;
+    struct planned p[4] = {lab_run(0, 64, 1e-3, 1), lab_run(0, 64, 1e-3, 2),
+                           lab_run(0, 64, 1e-3, 3), lab_run(0, 64, 1e-3, 4)};
+    struct db_outcome end = {
+        .state = RUN_DONE, .steps = 100, .tokens = 102400, .bpb = 2};
+    struct db_run *runs;
+    int64_t attempt;
+    size_t n;
+
+    for (int i = 0; i < 3; i++)
+        p[i].family = 5;
+    for (int i = 1; i < 3; i++) {
+        p[i].trunk = p[0].id;
+        p[i].trunk_step = 60;
+    }
+    ok(db_plan_put(l->db, l->study, "hyper", p, 4, &err));
+    ok(db_runs(&runs, &n, l->db, l->study, 0, &err));
+    assert_true(runs[1].plan.trunk == p[0].id && runs[0].plan.trunk == 0);
+    assert_true(runs[2].plan.trunk_step == 60 && runs[2].plan.family == 5);
+    free(runs);
+    for (int i = 0; i < 4; i++) {
+        int from = p[i].trunk ? 61 : 1;
+
+        attempt = lab_begin(l, p[i].id);
+        for (int k = from; k <= 100; k++)
+            ok(db_steps_add(l->db,
+                            &(struct db_step){.run = p[i].id,
+                                              .attempt = attempt,
+                                              .step = k,
+                                              .tokens = k * 1024,
+                                              .loss = 3,
+                                              .lr = 1e-3},
+                            1, &err));
+        end.begun = 1;
+        end.resumed = from - 1;
+        ok(db_attempt_end(l->db, p[i].id, attempt, &end, &err));
+    }
+    assert_number(l->db, "SELECT count(*) FROM curves", 400);
+    assert_number(l->db, "SELECT count(DISTINCT cluster) FROM points", 1);
+    assert_number(l->db, "SELECT count(cluster) FROM points", 3);
+    assert_number(l->db, "SELECT flops_shared / flops FROM cost", 0.3);
+    assert_number(l->db, "SELECT flops_trained / flops FROM cost", 0.7);
+    assert_number(l->db, "SELECT flops_wasted FROM cost", 0);
+}
+
 static void numbers_of_a_run_are_columns(void **state)
 {
     struct lab *l = *state;
@@ -224,6 +275,7 @@ int main(void)
         NEW(an_empty_database_has_no_study),
         STUDY(a_replaced_study_keeps_its_runs),
         STUDY(a_plan_reads_back_in_order),
+        STUDY(first_steps_are_shared),
         STUDY(numbers_of_a_run_are_columns),
         STUDY(two_stages_share_a_run),
         STUDY(names_of_flags_are_those_of_the_plan),

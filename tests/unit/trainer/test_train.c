@@ -2,10 +2,10 @@
  * interrupted. */
 #include "tests/unit/trainer/gang.h"
 
+#include "sweep/schedule.h"
 #include "trainer/adamw.h"
 #include "trainer/batches.h"
 #include "trainer/model.h"
-#include "trainer/schedule.h"
 
 static struct place place;
 

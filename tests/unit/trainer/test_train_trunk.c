@@ -2,7 +2,7 @@
  * bits as if each had taken them itself. */
 #include "tests/unit/trainer/gang.h"
 
-#include "trainer/schedule.h"
+#include "sweep/schedule.h"
 
 static struct place place;
 

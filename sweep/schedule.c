@@ -1,8 +1,9 @@
 /* schedule: see schedule.h.  Multi-step is DeepSeek LLM section 2.3 (80 % at
  * the peak, 10 % at 31.6 %, 10 % at 10 %); the 1 - sqrt decay is Haegele et
  * al., arXiv 2405.18392. */
-#include "trainer/schedule.h"
+#include "sweep/schedule.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -115,6 +116,17 @@ static void plateau_text(struct str *text, const struct run_spec *s)
     c.eval_every = c.eval_tokens = 0;
     str_init(text);
     spec_print(text, &c);
+}
+
+int64_t schedule_family(const struct run_spec *s)
+{
+    struct str text;
+    int64_t id;
+
+    plateau_text(&text, s);
+    id = hash_id(text.text);
+    str_release(&text);
+    return id ? id : 1;
 }
 
 int64_t schedule_shared(const struct run_spec *a, const struct run_spec *b)

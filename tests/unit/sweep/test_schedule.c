@@ -1,5 +1,5 @@
 /* schedule: the rate of every step, against numbers worked out by hand. */
-#include "trainer/schedule.h"
+#include "sweep/schedule.h"
 
 #include "base/mem.h"
 

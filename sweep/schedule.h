@@ -4,8 +4,8 @@
  * steps, so a switch "at 0.8" of 1000 steps leaves steps 1..800 at the peak
  * and makes step 801 the first lower one; only the warm-up counts the step
  * itself, so that no step has the rate 0 and step `warmup_steps` the peak. */
-#ifndef LOGLOG_TRAINER_SCHEDULE_H
-#define LOGLOG_TRAINER_SCHEDULE_H
+#ifndef LOGLOG_SWEEP_SCHEDULE_H
+#define LOGLOG_SWEEP_SCHEDULE_H
 
 #include "sweep/spec.h"
 
@@ -34,5 +34,8 @@ int64_t schedule_plateau(const struct schedule_spec *s, int64_t steps);
  * everything but `steps`, what is evaluated when, and what their schedules do
  * behind the plateau. */
 int64_t schedule_shared(const struct run_spec *a, const struct run_spec *b);
+/* Equal on runs whose steps up to the end of the shorter plateau are the same:
+ * a hash, of 63 bits and never 0. */
+int64_t schedule_family(const struct run_spec *s);
 
 #endif
