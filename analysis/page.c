@@ -85,8 +85,10 @@ void page_end(struct page *p)
 
 void page_release(struct page *p)
 {
-    for (size_t i = 0; i < p->n_figure && p->figure; i++)
-        str_release(&p->figure[i]);
+    for (size_t i = 0; i < p->n_figure; i++) {
+        str_release(&p->figure[i].svg);
+        str_release(&p->figure[i].caption);
+    }
     free(p->figure);
     str_release(&p->out);
     memset(p, 0, sizeof *p);
@@ -96,6 +98,7 @@ void page_section(struct page *p, const char *title)
 {
     close_section(p);
     p->in_section = 1;
+    snprintf(p->section, sizeof p->section, "%s", title);
     if (p->format == PAGE_MD) {
         str_add(&p->out, "## ");
         md(p, title, 1);
@@ -305,9 +308,20 @@ void page_figure_id(char id[16], const struct page *p)
     snprintf(id, 16, "f%zu", p->n_figure + 1);
 }
 
-void page_figure(struct page *p, const char *svg, const char *caption)
+void page_figure(struct page *p, const char *name, const char *svg,
+                 const char *caption)
 {
-    p->n_figure++;
+    struct page_figure *f;
+
+    p->figure =
+        mem_grow(p->figure, &p->cap, p->n_figure + 1, sizeof *p->figure);
+    f = &p->figure[p->n_figure++];
+    snprintf(f->name, sizeof f->name, "%s", name);
+    snprintf(f->section, sizeof f->section, "%s", p->section);
+    str_init(&f->svg);
+    str_add(&f->svg, svg);
+    str_init(&f->caption);
+    str_add(&f->caption, caption);
     if (p->format == PAGE_HTML) {
         str_add(&p->out, "<figure>");
         str_add(&p->out, svg);
@@ -316,11 +330,8 @@ void page_figure(struct page *p, const char *svg, const char *caption)
         str_add(&p->out, "</figcaption></figure>\n");
         return;
     }
-    p->figure = mem_grow(p->figure, &p->cap, p->n_figure, sizeof *p->figure);
-    str_init(&p->figure[p->n_figure - 1]);
-    str_add(&p->figure[p->n_figure - 1], svg);
-    str_addf(&p->out, "![Figure %zu](%s-%zu.svg)\n\n", p->n_figure, p->stem,
-             p->n_figure);
+    str_addf(&p->out, "![Figure %zu](%s-%s.svg)\n\n", p->n_figure, p->stem,
+             name);
     str_addf(&p->out, "Figure %zu. ", p->n_figure);
     md(p, caption, 0);
     str_add(&p->out, "\n\n");

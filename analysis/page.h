@@ -2,8 +2,8 @@
  * one HTML file or as Markdown.
  *
  * HTML is self-contained: one style sheet, inline SVG, no script, nothing from
- * elsewhere.  Markdown keeps the figures apart (page_figure_svg), to be written
- * beside it.  All text is escaped here. */
+ * elsewhere.  Markdown names its figures' files, which the caller writes from
+ * page.figure.  All text is escaped here. */
 #ifndef LOGLOG_ANALYSIS_PAGE_H
 #define LOGLOG_ANALYSIS_PAGE_H
 
@@ -14,16 +14,25 @@
 enum page_format { PAGE_HTML, PAGE_MD };
 
 #define PAGE_COLS 24 /* most columns of a table */
+#define PAGE_NAME 40 /* bytes of a figure's name */
+
+/* A figure of a document, in the order of its numbers. */
+struct page_figure {
+    char name[PAGE_NAME]; /* letters, digits and '-', unique: for files */
+    char section[64];     /* where it stands */
+    struct str svg, caption;
+};
 
 struct page {
     enum page_format format;
-    const char *stem; /* Markdown: figures are STEM-1.svg, ...; borrowed */
+    const char *stem; /* Markdown: figures are STEM-NAME.svg; borrowed */
     struct str out;
-    struct str *figure; /* Markdown: the figures' SVG */
+    struct page_figure *figure;
     size_t n_figure, cap;
     int cols;                /* of the open table */
     const char *const *head; /* of the open table until its first row */
     int in_section;
+    char section[64]; /* its title */
 };
 
 void page_begin(struct page *p, enum page_format format, const char *stem,
@@ -57,7 +66,8 @@ void page_table_end(struct page *p);
 void page_figures_begin(struct page *p);
 /* The id for the next figure's SVG, then the figure with its caption. */
 void page_figure_id(char id[16], const struct page *p);
-void page_figure(struct page *p, const char *svg, const char *caption);
+void page_figure(struct page *p, const char *name, const char *svg,
+                 const char *caption);
 void page_figures_end(struct page *p);
 
 /* What is folded away at first: details. */

@@ -56,7 +56,8 @@ void report_lines(struct page *p, const char *text)
     }
 }
 
-void report_figure(struct page *p, struct str *svg, const char *fmt, ...)
+void report_figure(struct page *p, const char *name, struct str *svg,
+                   const char *fmt, ...)
 {
     char caption[512];
     va_list ap;
@@ -64,7 +65,7 @@ void report_figure(struct page *p, struct str *svg, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(caption, sizeof caption, fmt, ap);
     va_end(ap);
-    page_figure(p, svg->text, caption);
+    page_figure(p, name, svg->text, caption);
     str_clear(svg);
 }
 

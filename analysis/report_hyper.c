@@ -111,16 +111,17 @@ static void multi_para(struct page *p, const char *what,
 
 static void heat_maps(struct page *p, const struct laws *l)
 {
+    char id[16], name[PAGE_NAME];
     struct str svg;
-    char id[16];
 
     str_init(&svg);
     page_figures_begin(p);
     for (int i = 0; i < l->hyper.n_grid; i++) {
         const struct hyper_grid *g = &l->hyper.grid[i];
+        snprintf(name, sizeof name, "grid-%d", i + 1);
         page_figure_id(id, p);
         plot_grid(&svg, id, g, &l->law);
-        report_figure(p, &svg,
+        report_figure(p, name, &svg,
                       "%.3g flops, M %.3g: percent above the lowest loss; "
                       "framed cells are within %.2f %%, the diamond is the "
                       "law in use%s%s.",
@@ -130,8 +131,8 @@ static void heat_maps(struct page *p, const struct laws *l)
     for (int batch = 0; batch < 2; batch++) {
         page_figure_id(id, p);
         plot_hyper_law(&svg, id, &l->hyper, &l->law, batch);
-        report_figure(p, &svg, "%s against compute.",
-                      batch ? "Batch" : "Learning rate");
+        report_figure(p, batch ? "batch" : "learning-rate", &svg,
+                      "%s against compute.", batch ? "Batch" : "Learning rate");
     }
     page_figures_end(p);
     str_release(&svg);

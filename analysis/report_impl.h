@@ -17,9 +17,9 @@ void report_runs(struct page *p, const struct report_data *r);
 /* "1.23e12", "0.0031", "" when not finite; digits are significant. */
 #define REPORT_NUM 32
 const char *report_num(char buf[REPORT_NUM], double v, int digits);
-/* A figure: `draw` has appended an SVG to *svg, which is emptied. */
-void report_figure(struct page *p, struct str *svg, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* A figure under a name for its file; *svg is emptied. */
+void report_figure(struct page *p, const char *name, struct str *svg,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The table of rows that was read, under its title as a heading. */
 void report_table(struct page *p, const struct report_table *t);
 /* A paragraph for each line. */

@@ -107,7 +107,7 @@ void report_predictions(struct page *p, const struct report_data *r)
     page_figure_id(id, p);
     plot_forecasts(&svg, id, f, r->n_prediction);
     page_figures_begin(p);
-    report_figure(p, &svg,
+    report_figure(p, "predictions", &svg,
                   "Measured runs (triangles) against the predicted interval "
                   "(bar), in percent of the prediction.");
     page_figures_end(p);
@@ -201,7 +201,7 @@ static void surface_part(struct page *p, const struct laws *l)
     page_figure_id(id, p);
     plot_residuals(&svg, id, s->M, s->D, residual, s->n);
     page_figures_begin(p);
-    report_figure(p, &svg,
+    report_figure(p, "surface-residuals", &svg,
                   "Residuals of the surface; a pattern (a saddle, a slope) "
                   "would say that the form is wrong. The runs are in the "
                   "table of runs.");
@@ -228,7 +228,7 @@ void report_loss(struct page *p, const struct report_data *r)
     plot_loss_law(&svg, id, &l->curve, l->isoflop.metric_bpb, f,
                   r->n_prediction);
     page_figures_begin(p);
-    report_figure(p, &svg,
+    report_figure(p, "loss-law", &svg,
                   "The best loss of each budget, both forms of the law and "
                   "the %.0f %% interval of one run, averaged over the "
                   "constant and the exponent.",
@@ -236,7 +236,7 @@ void report_loss(struct page *p, const struct report_data *r)
     if (r->n_curve) {
         page_figure_id(id, p);
         plot_curves(&svg, id, r->curve, r->n_curve);
-        report_figure(p, &svg,
+        report_figure(p, "loss-curves", &svg,
                       "Training loss of the best run of each budget, and of "
                       "the verification runs, smoothed in bins of the log of "
                       "compute; labels are budgets in flops.");
@@ -347,14 +347,15 @@ void report_allocation(struct page *p, const struct report_data *r)
     page_figures_begin(p);
     page_figure_id(id, p);
     plot_isoflop(&svg, id, f);
-    report_figure(p, &svg,
+    report_figure(p, "isoflop", &svg,
                   "IsoFLOP profiles with their parabolas; diamonds are "
                   "accepted minima, dashes refused ones, labels budgets in "
                   "flops.");
     for (int data = 0; data < 2; data++) {
         page_figure_id(id, p);
         plot_allocation(&svg, id, f, data);
-        report_figure(p, &svg, "%s against compute.",
+        report_figure(p, data ? "tokens" : "model-scale", &svg,
+                      "%s against compute.",
                       data ? "Optimal tokens" : "Optimal model scale");
     }
     page_figures_end(p);

@@ -36,6 +36,7 @@ struct store {
     int depth;       /* open transactions, nested ones counted */
     int broken;      /* SQLite has rolled back under us; only end is allowed */
     int durable;     /* sync the log at the outermost commit */
+    double deadline; /* of store_time_limit, on the monotonic clock */
     int64_t session; /* row of this opening */
     const char *now; /* the time to write, when replaying; NULL: the clock */
     char moment[SQL_TIME];   /* when the innermost transaction began */

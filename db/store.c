@@ -306,6 +306,26 @@ const char *store_path(const struct store *db)
     return db->path;
 }
 
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int too_late(void *ctx)
+{
+    return seconds_now() > ((struct store *)ctx)->deadline;
+}
+
+void store_time_limit(struct store *db, double seconds)
+{
+    db->deadline = seconds_now() + seconds;
+    sqlite3_busy_timeout(db->h, (int)(1000 * seconds));
+    sqlite3_progress_handler(db->h, 10000, too_late, db);
+}
+
 /* --- transactions --- */
 
 int store_begin(struct store *db, struct err *e)

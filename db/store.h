@@ -26,6 +26,10 @@ const char *store_path(const struct store *db);
 /* The writer says how many slots its study runs on (view sessions). */
 int store_slots(struct store *db, int slots, struct err *e);
 
+/* From now on a statement that is still at work when these seconds are over
+ * ends with an error, so that no reader keeps a lock for long. */
+void store_time_limit(struct store *db, double seconds);
+
 /* Transactions nest; the outermost commits.  Everything below that writes
  * opens one by itself when none is open. */
 int store_begin(struct store *db, struct err *e);

@@ -20,6 +20,7 @@ extern const struct command cmd_predict;
 extern const struct command cmd_query;
 extern const struct command cmd_report;
 extern const struct command cmd_run;
+extern const struct command cmd_serve;
 extern const struct command cmd_status;
 extern const struct command cmd_top;
 extern const struct command cmd_train;

@@ -2,6 +2,7 @@
  * the fix.  A table of checks; each fills one line. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/plugin.h"
 #include "base/str.h"
 #include "runner/cmd.h"
 #include "runner/version.h"
@@ -159,6 +160,18 @@ static void check_gpu(struct finding *f)
     SAY(f, NOTE, "an NVIDIA device is present; this build trains on the CPU");
 }
 
+static void check_serve(struct finding *f)
+{
+    char path[PATH_MAX];
+
+    if (plugin_find(path, "http", "", NULL) == 0) {
+        SAY(f, FINE, "%.200s", path);
+        return;
+    }
+    SAY(f, NOTE, "built without libmicrohttpd: no `loglog serve`");
+    FIX(f, "install it (Debian: libmicrohttpd-dev) and configure again");
+}
+
 static const struct {
     const char *name;
     void (*check)(struct finding *f);
@@ -167,6 +180,7 @@ static const struct {
     {"cores", check_cores},   {"cpu", check_isa},
     {"memory", check_memory}, {"shared memory", check_shm},
     {"disk", check_disk},     {"gpu", check_gpu},
+    {"serve", check_serve},
 };
 
 static int doctor_main(const struct command *self, int argc, char **argv)

@@ -31,7 +31,7 @@ static int choose_format(enum page_format *f, const char *name, const char *out,
     return 0;
 }
 
-/* report.md -> report, whose figures are report-1.svg, ... */
+/* report.md -> report, whose figures are report-isoflop.svg, ... */
 static char *make_stem(const char *out)
 {
     char *stem = xstrdup(out), *dot = strrchr(stem, '.');
@@ -73,8 +73,8 @@ static int write_page(const struct page *p, const char *out, const char *stem,
         struct str path;
         int rc;
         str_init(&path);
-        str_addf(&path, "%s-%zu.svg", stem, i + 1);
-        rc = write_figure(path.text, &p->figure[i], e);
+        str_addf(&path, "%s-%s.svg", stem, p->figure[i].name);
+        rc = write_figure(path.text, &p->figure[i].svg, e);
         str_release(&path);
         if (rc)
             return -1;

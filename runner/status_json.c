@@ -5,11 +5,6 @@
 
 #include <math.h>
 
-static const char *state_name(int i)
-{
-    return run_state_name((enum run_state)i);
-}
-
 static json_t *real(double v)
 {
     return isfinite(v) ? json_real(v) : json_null();

@@ -2,13 +2,10 @@
 #include "trainer/device.h"
 
 #include "base/mem.h"
+#include "base/plugin.h"
 
-#include <dlfcn.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const kind_name[] = {[DEVICE_CPU] = "cpu",
                                         [DEVICE_AUTO] = "auto",
@@ -26,68 +23,20 @@ int device_parse(enum device_kind *kind, const char *name, struct err *e)
                    "no device \"%s\"; expected cpu, auto, cuda or cuemu", name);
 }
 
-/* The folder of this program, or "" when it cannot be told. */
-static void own_folder(char folder[PATH_MAX])
-{
-    ssize_t n = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    char *end;
-
-    folder[n > 0 ? n : 0] = 0;
-    end = strrchr(folder, '/');
-    if (end)
-        *end = 0;
-}
-
-/* The first place where the plugin is; -1 when there is none. */
-static int find(char path[PATH_MAX], const char *name, struct err *e)
-{
-    const char *given = getenv("LOGLOG_PLUGINS");
-    static const char *const beside[] = {"", "/../lib/loglog"};
-    char folder[PATH_MAX];
-    int n;
-
-    if (given) {
-        n = snprintf(path, PATH_MAX, "%s/libloglog_%s.so", given, name);
-        if (n < PATH_MAX && !access(path, R_OK))
-            return 0;
-        return err_set(e, ERR_ENV, "no libloglog_%s.so in LOGLOG_PLUGINS (%s)",
-                       name, given);
-    }
-    own_folder(folder);
-    for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
-        n = snprintf(path, PATH_MAX, "%s%s/libloglog_%s.so", folder, beside[i],
-                     name);
-        if (n < PATH_MAX && !access(path, R_OK))
-            return 0;
-    }
-    return err_set(e, ERR_ENV,
-                   "no libloglog_%s.so beside the program or in ../lib/loglog; "
-                   "build it where nvcc and NCCL are (LOGLOG_CUDA=ON) or name "
-                   "its folder in LOGLOG_PLUGINS",
-                   name);
-}
-
 int device_load(const struct engine_api **api, const char *path, struct err *e)
 {
-    void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     engine_entry *entry;
     void *symbol;
 
-    if (!lib)
-        return err_set(e, ERR_ENV,
-                       "%s; are the CUDA libraries installed and "
-                       "in LD_LIBRARY_PATH?",
-                       dlerror());
-    symbol = dlsym(lib, ENGINE_ENTRY);
-    if (!symbol) {
-        dlclose(lib);
-        return err_set(e, ERR_ENV, "%s is not a plugin of this program", path);
-    }
+    if (plugin_symbol(&symbol, path, ENGINE_ENTRY,
+                      "are the CUDA libraries installed and in "
+                      "LD_LIBRARY_PATH?",
+                      e))
+        return -1;
     memcpy(&entry, &symbol, sizeof entry);
     *api = entry(ENGINE_ABI);
     if (*api && (*api)->bytes == sizeof **api)
         return 0;
-    dlclose(lib);
     *api = NULL;
     return err_set(e, ERR_ENV,
                    "%s is of another version than this program; build both "
@@ -102,7 +51,11 @@ static int open_plugin(const struct engine_api **api, const char *name,
     char path[PATH_MAX];
     int n;
 
-    if (find(path, name, e) || device_load(api, path, e))
+    if (plugin_find(path, name,
+                    "build it where nvcc and NCCL are (LOGLOG_CUDA=ON) or name "
+                    "its folder in LOGLOG_PLUGINS",
+                    e) ||
+        device_load(api, path, e))
         return -1;
     if (!(*api)->devices(&n, e))
         return 0;

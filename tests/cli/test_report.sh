@@ -95,12 +95,12 @@ claim 'dark colours' grep -q 'prefers-color-scheme:dark' r.html
 # ---- Markdown, its figures beside it
 exits 0 "$LOGLOG" report tiny.db -o r.md
 claim 'a title in Markdown' grep -q '^# tiny' r.md
-grep -oE 'r-[0-9]+\.svg' r.md >figures
+grep -oE 'r-[a-z0-9-]+\.svg' r.md >figures
 while read -r figure; do
     claim "$figure is well-formed" python3 -c "import sys, xml.dom.minidom
 xml.dom.minidom.parse(sys.argv[1])" "$figure"
 done <figures
-claim 'a figure beside the Markdown' test -s r-1.svg
+claim 'a figure beside the Markdown' test -s r-grid-1.svg
 
 # ---- bad input
 refuses 2 'html or md' "$LOGLOG" report tiny.db --format pdf

@@ -142,11 +142,11 @@ static void test_a_study_with_everything(void **state)
             assert_int_equal(count(p.out.text, ">outside<"), 1);
         } else {
             assert_int_equal(p.n_figure, 7);
-            assert_non_null(strstr(p.out.text, "stem-7.svg"));
+            assert_non_null(strstr(p.out.text, "stem-tokens.svg"));
             /* outside indented code, markup is escaped */
             assert_non_null(strstr(p.out.text, "\\<script\\>"));
             for (size_t i = 0; i < p.n_figure; i++)
-                assert_int_equal(count(p.figure[i].text, "<b>"), 0);
+                assert_int_equal(count(p.figure[i].svg.text, "<b>"), 0);
         }
         page_release(&p);
     }
