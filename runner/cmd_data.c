@@ -17,8 +17,13 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } subcommands[] = {
-    {"pack", data_pack}, {"info", data_info}, {"sample", data_sample},
-    {"link", data_link}, {"get", data_get},
+    {"pack", data_pack},
+    {"info", data_info},
+    {"sample", data_sample},
+    {"link", data_link},
+    {"get", data_get},
+    {"tokenize", data_tokenize},
+    {"train-tokenizer", data_train_tokenizer},
 };
 
 #define RECIPES "get-corpus"
@@ -114,12 +119,17 @@ static int data_main(const struct command *self, int argc, char **argv)
 }
 
 const struct command cmd_data = {
-    "data", "data pack|info|sample|link|get ...",
+    "data", "data pack|tokenize|info|sample|link|get|... ...",
     "text to packed token sets, and what is in them",
     "  data pack --out DIR FILE|DIR...   text files into DIR/train, DIR/valid\n"
     "  data info DIR...                  what packed sets hold; --check reads\n"
     "                                    every byte\n"
     "  data sample DIR                   some of the text of a set\n"
+    "  data tokenize --tokenizer FILE --out OUT DIR\n"
+    "                                    the same under a tokenizer: Hugging\n"
+    "                                    Face, tiktoken or SentencePiece\n"
+    "  data train-tokenizer --out X.model SET...\n"
+    "                                    learn a SentencePiece model\n"
     "  data link --out DIR FILE...       another program's token files as a\n"
     "                                    set, where they are\n"
     "  data get NAME                     a corpus by name: prose, docs, code,\n"

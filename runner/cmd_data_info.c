@@ -6,54 +6,14 @@
 #include "base/str.h"
 #include "runner/cmd.h"
 #include "runner/cmd_data.h"
+#include "runner/data_sets.h"
 #include "trainer/shard.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int has_manifest(const char *dir)
-{
-    char path[PATH_MAX];
-
-    return snprintf(path, sizeof path, "%s/manifest.json", dir) <
-               (int)sizeof path &&
-           file_exists(path);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The packed sets directly below a directory, sorted. */
-static char **sets_below(const char *path, size_t *n)
-{
-    DIR *dir = opendir(path);
-    char inner[PATH_MAX], **sets = NULL;
-    struct dirent *d;
-    size_t cap = 0;
-
-    *n = 0;
-    while (dir && (d = readdir(dir))) {
-        if (d->d_name[0] == '.' ||
-            snprintf(inner, sizeof inner, "%s/%s", path, d->d_name) >=
-                (int)sizeof inner ||
-            !has_manifest(inner))
-            continue;
-        sets = mem_grow(sets, &cap, *n + 1, sizeof *sets);
-        sets[(*n)++] = xstrdup(inner);
-    }
-    if (dir)
-        closedir(dir);
-    if (*n)
-        qsort(sets, *n, sizeof *sets, by_name);
-    return sets;
-}
 
 struct look {
     int check, json;
@@ -113,9 +73,9 @@ static int show_all(const char *path, struct look *l, struct err *e)
     char **sets;
     int rc = 0;
 
-    if (has_manifest(path))
+    if (data_has_manifest(path))
         return show(path, l, e);
-    sets = sets_below(path, &n);
+    sets = data_sets_below(path, &n);
     for (size_t i = 0; i < n; i++) {
         rc = rc || show(sets[i], l, e);
         free(sets[i]);
@@ -152,26 +112,27 @@ int data_info(int argc, char **argv)
     return 0;
 }
 
-static int is_text(const struct shard_set *set)
-{
-    return !strcmp(shard_tokenizer(set), "bytes");
-}
-
-/* At most `max` of n tokens: text where they are bytes, else their ids. */
+/* At most `max` of n tokens: their text where it is known, else their ids. */
 static void print_tokens(const struct shard_set *set, int64_t from, int64_t n,
                          int64_t max)
 {
     int64_t shown = n < max ? n : max;
+    struct str text;
     int32_t token;
 
+    str_init(&text);
+    if (!shard_text(&text, set, from, shown)) {
+        fwrite(text.text, 1, text.len, stdout);
+        puts(shown < n ? "..." : "");
+        str_release(&text);
+        return;
+    }
+    str_release(&text);
     for (int64_t i = 0; i < shown; i++) {
         shard_read(&token, set, from + i, 1);
-        if (is_text(set))
-            putchar(token);
-        else
-            printf("%s%" PRId32, i ? " " : "", token);
+        printf("%s%" PRId32, i ? " " : "", token);
     }
-    puts(shown < n ? (is_text(set) ? "..." : " ...") : "");
+    puts(shown < n ? " ..." : "");
 }
 
 /* Where documents are not known: a place of the set, by chance. */
@@ -190,19 +151,16 @@ static void print_document(const struct shard_set *set, int64_t k, int64_t max)
     int64_t from, n;
 
     shard_document(&from, &n, set, k);
-    if (is_text(set)) {
-        printf("--- document %" PRId64 ", %" PRId64 " bytes\n", k, n - 1);
-        print_tokens(set, from, n - 1, max);
-    } else {
-        printf("--- document %" PRId64 ", %" PRId64 " tokens\n", k, n);
-        print_tokens(set, from, n, max);
-    }
+    printf("--- document %" PRId64 ", %" PRId64 " tokens, %" PRId64 " bytes\n",
+           k, n - 1, shard_bytes(set, from, n - 1));
+    print_tokens(set, from, n - 1, max);
 }
 
 static const struct command sample_command = {
     "data sample", "data sample [--documents N] [--bytes N] [--seed N] DIR",
     "some of the text of a packed set",
-    "  The ids, where the tokens are not bytes.  Documents drawn at random (by "
+    "  The ids, where the text of the tokens is not known.  Documents drawn at "
+    "random (by "
     "the seed), each from its start.\n",
     NULL};
 

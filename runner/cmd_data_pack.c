@@ -5,6 +5,7 @@
 #include "runner/cmd.h"
 #include "runner/cmd_data.h"
 #include "trainer/pack.h"
+#include "trainer/tokenizer.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -14,10 +15,10 @@
 
 /* What the options are bound to before they are checked. */
 struct request {
-    const char *out, *split, *invalid, *field, *note;
+    const char *out, *split, *invalid, *field, *note, *tokenizer, *mark;
     struct opt_list glob, dirs, valid, more;
     double share, overlap;
-    int64_t bytes, documents, depth, seed, shard;
+    int64_t bytes, documents, depth, seed, shard, threads;
     int force, json;
 };
 
@@ -103,10 +104,10 @@ static int check_numbers(const struct request *q, struct err *e)
                        "data pack: --max-overlap %g: expected 0 to 1",
                        q->overlap);
     if (q->bytes < 0 || q->documents < 0 || q->depth < 0 || q->depth > 1000 ||
-        q->shard < 4096)
+        q->shard < 4096 || q->threads < 0 || q->threads > 256)
         return err_set(e, ERR_USAGE,
-                       "data pack: a count is negative, or --shard-bytes is "
-                       "less than 4096");
+                       "data pack: a count is negative, --shard-bytes is less "
+                       "than 4096 or --threads more than 256");
     if (q->glob.n + q->dirs.n > PACK_PATTERNS)
         return err_set(e, ERR_USAGE, "data pack: more than %d patterns",
                        PACK_PATTERNS);
@@ -140,6 +141,7 @@ static int resolve(struct pack_options *o, struct lists *l,
     o->force = q->force;
     o->text_field = q->field;
     o->note = q->note;
+    o->threads = (int)q->threads;
     l->input = xcalloc((size_t)(n + q->valid.n + q->more.n), sizeof *l->input);
     for (int i = 0; i < n; i++)
         add_input(o, l, args[i], PACK_TRAIN);
@@ -178,8 +180,8 @@ static void print_text(const struct pack_report *r, const char *out)
     if (r->other_files)
         printf("passed over: %" PRId64 " that are no regular files\n",
                r->other_files);
-    printf("\n%-12s %9s %12s %8s %7s %9s  %s\n", "set", "documents", "bytes",
-           "distinct", "unique", "in train", "sha256");
+    printf("\n%-12s %9s %12s %12s %8s %7s %9s  %s\n", "set", "documents",
+           "bytes", "tokens", "distinct", "unique", "in train", "sha256");
     for (int k = 0; k < r->n_set; k++) {
         const struct pack_set_report *s = &r->set[k];
         char overlap[32] = "-";
@@ -188,10 +190,10 @@ static void print_text(const struct pack_report *r, const char *out)
             continue;
         if (k != PACK_TRAIN)
             snprintf(overlap, sizeof overlap, "%.2f %%", 100 * s->overlap);
-        printf("%-12s %9" PRId64 " %12" PRId64 " %8" PRId64
+        printf("%-12s %9" PRId64 " %12" PRId64 " %12" PRId64 " %8" PRId64
                " %5.1f %% %9s  %.12s\n",
-               s->name, s->documents, s->bytes, s->distinct, 100 * s->unique,
-               overlap, s->sha256);
+               s->name, s->documents, s->bytes, s->tokens, s->distinct,
+               100 * s->unique, overlap, s->sha256);
     }
     printf("\nunique, in train: shares of 64-byte windows\n%s: %s\n", out,
            r->unchanged ? "held the same already, left as it is" : "written");
@@ -251,6 +253,7 @@ int data_pack(int argc, char **argv)
 {
     struct pack_options o;
     struct pack_report r;
+    struct tokenizer *tokenizer = NULL;
     struct lists lists = {0};
     struct request q;
     const char **args;
@@ -281,6 +284,9 @@ int data_pack(int argc, char **argv)
         {"max-overlap", 0, OPT_DOUBLE, &q.overlap, "X", "leave out validation documents with more of their text in train"},
         {"invalid", 0, OPT_STRING, &q.invalid, "HOW", "documents that are not UTF-8: keep, drop or refuse (keep)"},
         {"text-field", 0, OPT_STRING, &q.field, "NAME", "of JSON lines (.jsonl): which holds the text (text)"},
+        {"tokenizer", 't', OPT_STRING, &q.tokenizer, "FILE", "tokens instead of bytes: see data tokenize --help"},
+        {"mark", 0, OPT_STRING, &q.mark, "TOKEN", "--tokenizer: text or id of the token behind each document"},
+        {"threads", 0, OPT_INT, &q.threads, "N", "--tokenizer: how many encode (one a CPU)"},
         {"seed", 0, OPT_INT, &q.seed, "N", "another split"},
         {"shard-bytes", 0, OPT_INT, &q.shard, "N", "size at which a shard is closed (2^30)"},
         {"note", 0, OPT_STRING, &q.note, "TEXT", "kept in the manifests: where the text is from"},
@@ -292,7 +298,12 @@ int data_pack(int argc, char **argv)
     rc = opts_parse(&pack_command, opts, argc, argv, &args, &n, 1, -1, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);
-    rc = resolve(&o, &lists, &q, args, n, &e) || pack(&r, &o, &e);
+    rc = resolve(&o, &lists, &q, args, n, &e);
+    if (!rc && q.tokenizer)
+        rc = tokenizer_open(&tokenizer, q.tokenizer, q.mark, &e);
+    o.tokenizer = tokenizer;
+    rc = rc || pack(&r, &o, &e);
+    tokenizer_close(tokenizer);
     for (int i = 0; i < lists.n_dir_glob; i++)
         str_release(&lists.dir_glob[i]);
     free(lists.input);

@@ -7,7 +7,8 @@
  *   4. read all inputs: training shards; windows met there are marked
  *   5. write the validation sets from NAME.raw in the order of their hash, so
  *      that any prefix of one is a fair sample of it
- *   6. put the directory in place (pack_stage)
+ *   6. with a tokenizer: encode the sets (pack_tokenize)
+ *   7. put the directory in place (pack_stage)
  *
  * Inputs that change meanwhile are noticed by their hashes. */
 #include "trainer/pack.h"
@@ -18,6 +19,7 @@
 #include "trainer/pack_notes.h"
 #include "trainer/pack_source.h"
 #include "trainer/pack_stage.h"
+#include "trainer/pack_tokenize.h"
 #include "trainer/pack_window.h"
 #include "trainer/pack_write.h"
 
@@ -230,7 +232,7 @@ static int begin_set(struct job *j, int set, struct err *e)
     if (snprintf(dir, sizeof dir, "%s/%s", j->stage.dir, j->o->set_name[set]) >=
         (int)sizeof dir)
         return err_set(e, ERR_USAGE, "%s: path too long", j->stage.dir);
-    return pack_writer_open(&j->writer, dir, j->o->shard_bytes, e);
+    return pack_writer_open(&j->writer, dir, j->o->shard_bytes, NULL, e);
 }
 
 /* `windows`: those of the set, for its unique share. */
@@ -367,6 +369,36 @@ static int write_sets(struct job *j, struct err *e)
     return 0;
 }
 
+/* ---- tokens */
+
+static int tokenize_set(struct job *j, int k, struct err *e)
+{
+    struct pack_set_report *s = &j->r->set[k];
+    struct pack_tokenize_report r;
+    char dir[PATH_MAX];
+
+    if (!s->documents)
+        return 0;
+    if (snprintf(dir, sizeof dir, "%s/%s", j->stage.dir, j->o->set_name[k]) >=
+        (int)sizeof dir)
+        return err_set(e, ERR_USAGE, "%s: path too long", j->stage.dir);
+    if (pack_tokenize_in_place(&r, dir, j->o->tokenizer, j->o->threads,
+                               j->o->shard_bytes, e))
+        return -1;
+    memcpy(s->sha256, r.info.sha256, sizeof s->sha256);
+    s->tokens = r.info.tokens;
+    s->distinct = r.info.distinct;
+    return 0;
+}
+
+static int tokenize_sets(struct job *j, struct err *e)
+{
+    for (int k = 0; j->o->tokenizer && k < j->o->n_set; k++)
+        if (tokenize_set(j, k, e))
+            return -1;
+    return 0;
+}
+
 /* ---- the whole */
 
 static int count_left_out(struct job *j, struct err *e)
@@ -393,7 +425,7 @@ static int pack_staged(struct job *j, struct err *e)
         return -1;
     pack_docs_dedup(&j->docs);
     if (count_left_out(j, e) || pack_docs_split(&j->docs, j->o, &j->files, e) ||
-        hold_validation(j, e) || write_sets(j, e) ||
+        hold_validation(j, e) || write_sets(j, e) || tokenize_sets(j, e) ||
         pack_notes_close(&j->notes, e))
         return -1;
     return pack_stage_install(&j->stage, j->o->force, &j->r->unchanged, e);

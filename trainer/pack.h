@@ -32,6 +32,8 @@ enum pack_split {
 };
 enum pack_invalid { PACK_KEEP, PACK_DROP, PACK_REFUSE };
 
+struct tokenizer;
+
 struct pack_input {
     const char *path; /* a file, or a directory with all below it */
     int set;          /* PACK_TRAIN: to be split; else the set it goes to */
@@ -59,6 +61,8 @@ struct pack_options {
     enum pack_invalid invalid; /* documents that are not UTF-8 */
     int64_t shard_bytes;       /* a shard is closed when it holds so many */
     const char *text_field;    /* of JSON lines: which holds the text */
+    const struct tokenizer *tokenizer; /* NULL: bytes */
+    int threads;                       /* that tokenize; 0: one a CPU */
     const char *note; /* into the manifests: where the text is from; or NULL */
     int force;        /* replace another packed set at `out` */
 };

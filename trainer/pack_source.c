@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "trainer/pack_stream.h"
 
 #include <dirent.h>
@@ -165,42 +166,13 @@ int pack_file_each(const struct pack_files *files, size_t k,
     return rc;
 }
 
-/* Length of the well-formed sequence at p (n > 0 bytes left), or 0. */
-static size_t sequence(const uint8_t *p, size_t n)
-{
-    uint8_t lo = 0x80, hi = 0xbf; /* of the second byte */
-    size_t len;
-
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 0;
-    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (p[0] == 0xe0)
-        lo = 0xa0;
-    else if (p[0] == 0xed)
-        hi = 0x9f;
-    else if (p[0] == 0xf0)
-        lo = 0x90;
-    else if (p[0] == 0xf4)
-        hi = 0x8f;
-    if (n < len || p[1] < lo || p[1] > hi)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if (p[i] < 0x80 || p[i] > 0xbf)
-            return 0;
-    return len;
-}
-
 size_t pack_invalid_utf8(const uint8_t *text, size_t n, size_t *first)
 {
-    size_t bad = 0;
+    size_t bad = 0, i = utf8_prefix(text, n);
 
-    for (size_t i = 0; i < n;) {
-        size_t len = sequence(text + i, n - i);
-        if (!len && !bad++)
-            *first = i;
-        i += len ? len : 1;
+    for (*first = i; i < n; i += utf8_prefix(text + i, n - i)) {
+        bad++;
+        i++;
     }
     return bad;
 }

@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 /* What pack writes, by depth below OUT (0) and below a set (1). */
-static const char *const ours[2][4] = {
+static const char *const ours[2][8] = {
     {PACK_NOTES, PACK_NOTES ".tmp*", "*.raw", NULL},
-    {SHARD_MANIFEST, SHARD_MANIFEST ".tmp*", "shard-*.tok", NULL},
+    {SHARD_MANIFEST, SHARD_MANIFEST ".tmp*", SHARD_TOKEN_BYTES,
+     SHARD_TOKEN_BYTES ".tmp*", SHARD_TOKEN_TEXT, SHARD_TOKEN_TEXT ".tmp*",
+     "shard-*.tok", NULL},
 };
 
 static int is_ours(const char *name, int depth)
@@ -69,6 +71,11 @@ static int sweep(const char *path, int depth, int remove_it, struct err *e)
 static int remove_packed(const char *path, struct err *e)
 {
     return sweep(path, 0, 0, e) || sweep(path, 0, 1, e) ? -1 : 0;
+}
+
+int pack_stage_remove_set(const char *dir, struct err *e)
+{
+    return sweep(dir, 1, 1, e);
 }
 
 static int is_empty(const char *path)

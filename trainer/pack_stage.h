@@ -24,6 +24,8 @@ int pack_stage_begin(struct pack_stage *s, const char *out, struct err *e);
  * it is left as it is).  Other content there: ERR_USAGE unless `force`. */
 int pack_stage_install(struct pack_stage *s, int force, int *unchanged,
                        struct err *e);
+/* Remove one set of those staged. */
+int pack_stage_remove_set(const char *dir, struct err *e);
 /* Remove what was staged (nothing after a successful install). */
 void pack_stage_end(struct pack_stage *s);
 

@@ -20,8 +20,11 @@
 #define PENDING ((size_t)1 << 20)
 
 int pack_writer_open(struct pack_writer *w, const char *dir,
-                     int64_t shard_bytes, struct err *e)
+                     int64_t shard_bytes, const struct pack_format *format,
+                     struct err *e)
 {
+    static const struct pack_format bytes = {SHARD_TOKENIZER, 256, 0};
+
     memset(w, 0, sizeof *w);
     w->fd = -1;
     w->shard_bytes = shard_bytes;
@@ -29,9 +32,14 @@ int pack_writer_open(struct pack_writer *w, const char *dir,
     str_init(&w->index);
     if (snprintf(w->dir, sizeof w->dir, "%s", dir) >= (int)sizeof w->dir)
         return err_set(e, ERR_USAGE, "%.200s...: path too long", dir);
-    snprintf(w->manifest.tokenizer, sizeof w->manifest.tokenizer,
-             SHARD_TOKENIZER);
-    w->manifest.info.vocab = 256;
+    format = format ? format : &bytes;
+    snprintf(w->manifest.tokenizer, sizeof w->manifest.tokenizer, "%s",
+             format->tokenizer);
+    w->manifest.token_bytes = format != &bytes;
+    w->manifest.mark = format->mark;
+    w->manifest.info.vocab = format->vocab;
+    w->width = format->vocab <= 256 ? 1 : format->vocab <= 65536 ? 2 : 4;
+    w->seen = xcalloc((size_t)format->vocab, 1);
     if (mkdir(dir, 0777))
         return err_errno(e, "%s", dir);
     return 0;
@@ -61,7 +69,7 @@ static int begin_shard(struct pack_writer *w, struct err *e)
     w->fd = open(w->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (w->fd < 0)
         return err_errno(e, "%s", w->path);
-    w->tokens = 0;
+    w->tokens = w->bytes = 0;
     str_clear(&w->index);
     str_add_n(&w->pending, room, sizeof room);
     return 0;
@@ -76,7 +84,8 @@ static int write_header(struct pack_writer *w, struct shard_header *h,
 
     if (file_map(&map, w->path, e))
         return -1;
-    h->tokens_xxh3 = hash_xxh3(map.data + SHARD_HEADER, (size_t)h->tokens);
+    h->tokens_xxh3 =
+        hash_xxh3(map.data + SHARD_HEADER, (size_t)(h->tokens * h->width));
     h->index_xxh3 = hash_xxh3(map.data + shard_index_offset(h), w->index.len);
     file_unmap(&map);
     shard_header_write(head, h);
@@ -94,15 +103,16 @@ static int end_shard(struct pack_writer *w, struct err *e)
     static const uint8_t zero[8];
     struct manifest_shard *s = &w->manifest.shard[w->manifest.info.shards];
     struct shard_info *info = &w->manifest.info;
-    struct shard_header h = {.width = 1,
+    struct shard_header h = {.width = w->width,
                              .vocab = info->vocab,
                              .tokens = w->tokens,
                              .documents =
                                  (int64_t)w->index.len / SHARD_INDEX_ENTRY,
-                             .bytes = w->tokens};
+                             .bytes = w->bytes};
 
-    str_add_n(&w->pending, zero,
-              (size_t)(shard_index_offset(&h) - SHARD_HEADER - h.tokens));
+    str_add_n(
+        &w->pending, zero,
+        (size_t)(shard_index_offset(&h) - SHARD_HEADER - h.tokens * h.width));
     str_add_n(&w->pending, w->index.text, w->index.len);
     if (flush(w, e) || write_header(w, &h, e))
         return -1;
@@ -125,16 +135,32 @@ static int end_shard(struct pack_writer *w, struct err *e)
     return 0;
 }
 
+/* The mark behind a document, and its entry. */
+static int end_document(struct pack_writer *w, int64_t bytes, struct err *e)
+{
+    uint8_t entry[SHARD_INDEX_ENTRY], mark[4];
+
+    le_put(mark, (uint64_t)w->manifest.mark, w->width);
+    str_add_n(&w->pending, mark, (size_t)w->width);
+    w->seen[w->manifest.mark] = 1;
+    w->tokens++;
+    w->bytes += bytes + 1;
+    le_put(entry, (uint64_t)w->tokens, 8);
+    le_put(entry + 8, (uint64_t)bytes + 1, 8);
+    str_add_n(&w->index, entry, sizeof entry);
+    return w->tokens * w->width >= w->shard_bytes ? end_shard(w, e) : 0;
+}
+
 int pack_writer_add(struct pack_writer *w, const uint8_t *text, size_t n,
                     struct err *e)
 {
-    uint8_t entry[SHARD_INDEX_ENTRY];
+    int64_t bytes = (int64_t)n;
 
+    BUG_ON(w->width != 1);
     if (w->fd < 0 && begin_shard(w, e))
         return -1;
     for (size_t i = 0; i < n; i++)
         w->seen[text[i]] = 1;
-    w->seen[0] = 1;
     while (n) {
         size_t take = n < PENDING ? n : PENDING;
         str_add_n(&w->pending, text, take);
@@ -144,18 +170,26 @@ int pack_writer_add(struct pack_writer *w, const uint8_t *text, size_t n,
         text += take;
         n -= take;
     }
-    str_add_n(&w->pending, "", 1);
-    w->tokens++;
-    le_put(entry, (uint64_t)w->tokens, 8);
-    le_put(entry + 8,
-           (uint64_t)w->tokens -
-               (w->index.len ? le_get((const uint8_t *)w->index.text +
-                                          w->index.len - SHARD_INDEX_ENTRY,
-                                      8)
-                             : 0),
-           8);
-    str_add_n(&w->index, entry, sizeof entry);
-    return w->tokens >= w->shard_bytes ? end_shard(w, e) : 0;
+    return end_document(w, bytes, e);
+}
+
+int pack_writer_add_tokens(struct pack_writer *w, const int32_t *id, size_t n,
+                           int64_t bytes, struct err *e)
+{
+    uint8_t token[4];
+
+    if (w->fd < 0 && begin_shard(w, e))
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        BUG_ON(id[i] < 0 || id[i] >= w->manifest.info.vocab);
+        w->seen[id[i]] = 1;
+        le_put(token, (uint64_t)id[i], w->width);
+        str_add_n(&w->pending, token, (size_t)w->width);
+        if (w->pending.len >= PENDING && flush(w, e))
+            return -1;
+    }
+    w->tokens += (int64_t)n;
+    return end_document(w, bytes, e);
 }
 
 int pack_writer_finish(struct pack_writer *w, const char *source, struct err *e)
@@ -167,7 +201,7 @@ int pack_writer_finish(struct pack_writer *w, const char *source, struct err *e)
     if (w->fd >= 0 && end_shard(w, e))
         return -1;
     BUG_ON(!w->manifest.info.shards);
-    for (size_t i = 0; i < sizeof w->seen; i++)
+    for (int64_t i = 0; i < w->manifest.info.vocab; i++)
         w->manifest.info.distinct += w->seen[i];
     manifest_hash(&w->manifest);
     w->manifest.source = xstrdup(source);
@@ -188,5 +222,7 @@ void pack_writer_release(struct pack_writer *w)
     w->fd = -1;
     str_release(&w->pending);
     str_release(&w->index);
+    free(w->seen);
+    w->seen = NULL;
     manifest_release(&w->manifest);
 }

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SOME 256 /* tokens at a time */
+
 /* One file of a set with a manifest. */
 static int open_listed(struct shard_piece *p, const struct shard_set *set,
                        int64_t k, struct err *e)
@@ -36,10 +38,41 @@ static int open_listed(struct shard_piece *p, const struct shard_set *set,
         return -1;
     if (p->n != s->tokens || (int64_t)p->map.len != s->size ||
         (!m->layout[0] &&
-         (p->documents != s->documents || p->width != 1 || p->vocab != 256)))
+         (p->documents != s->documents || p->vocab != m->info.vocab)))
         return err_set(e, ERR_USAGE,
                        "%s: not the shard that " SHARD_MANIFEST " describes",
                        p->path);
+    p->mark = m->mark;
+    p->lengths = set->lengths.len ? set->lengths.data : NULL;
+    return 0;
+}
+
+/* The texts of the tokens, which their lengths cut. */
+static int open_texts(struct shard_set *set, struct err *e)
+{
+    int64_t vocab = set->manifest.info.vocab;
+    char path[PATH_MAX];
+    uint64_t at = 0;
+
+    if (set->manifest.layout[0])
+        return 0;
+    if (snprintf(path, sizeof path, "%s/" SHARD_TOKEN_TEXT, set->path) >=
+        (int)sizeof path)
+        return err_set(e, ERR_USAGE, "%s: path too long", set->path);
+    if (file_map(&set->texts, path, e))
+        return -1;
+    set->text_at = xcalloc((size_t)vocab + 1, sizeof *set->text_at);
+    for (int64_t id = 0; id < vocab; id++) {
+        if (id != set->manifest.mark)
+            at += le_get(set->lengths.data + 2 * id, 2);
+        if (at > set->texts.len)
+            break;
+        set->text_at[id + 1] = (uint32_t)at;
+    }
+    if (at != set->texts.len || at > UINT32_MAX)
+        return err_set(e, ERR_USAGE,
+                       "%s: %zu bytes, not what " SHARD_TOKEN_BYTES " says",
+                       path, set->texts.len);
     return 0;
 }
 
@@ -60,7 +93,7 @@ static int open_lengths(struct shard_set *set, struct err *e)
                        "%s: %zu bytes, expected 2 for each of %" PRId64
                        " tokens",
                        path, set->lengths.len, set->manifest.info.vocab);
-    return 0;
+    return open_texts(set, e);
 }
 
 static int open_manifest(struct shard_set *set, struct err *e)
@@ -140,6 +173,8 @@ void shard_close(struct shard_set *set)
         shard_piece_release(&set->piece[k]);
     free(set->piece);
     file_unmap(&set->lengths);
+    file_unmap(&set->texts);
+    free(set->text_at);
     manifest_release(&set->manifest);
     free(set->path);
     free(set);
@@ -223,20 +258,47 @@ void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
 int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n)
 {
     const struct shard_info *i = &set->manifest.info;
+    int32_t token[SOME];
     int64_t bytes = 0;
-    int32_t token;
 
     check_range(set, from, n);
     if (set->lengths.len) {
-        for (int64_t k = from; k < from + n; k++) {
-            shard_read(&token, set, k, 1);
-            bytes += (int64_t)le_get(set->lengths.data + 2 * token, 2);
+        for (int64_t take; n; from += take, n -= take) {
+            take = n < SOME ? n : SOME;
+            shard_read(token, set, from, take);
+            for (int64_t k = 0; k < take; k++)
+                bytes += (int64_t)le_get(set->lengths.data + 2 * token[k], 2);
         }
         return bytes;
     }
     if (i->bytes == i->tokens || !i->bytes)
         return i->bytes ? n : 0;
     return (int64_t)((double)n * (double)i->bytes / (double)i->tokens + 0.5);
+}
+
+int shard_text(struct str *out, const struct shard_set *set, int64_t from,
+               int64_t n)
+{
+    int bytes = !strcmp(set->manifest.tokenizer, SHARD_TOKENIZER);
+    int32_t token[SOME];
+
+    if (!set->text_at && !bytes)
+        return -1;
+    check_range(set, from, n);
+    for (int64_t take; n; from += take, n -= take) {
+        take = n < SOME ? n : SOME;
+        shard_read(token, set, from, take);
+        for (int64_t k = 0; k < take; k++) {
+            const uint32_t *at = set->text_at ? set->text_at + token[k] : NULL;
+            char byte = (char)token[k];
+
+            if (token[k] == set->manifest.mark)
+                continue;
+            str_add_n(out, at ? (const char *)set->texts.data + at[0] : &byte,
+                      at ? at[1] - at[0] : 1);
+        }
+    }
+    return 0;
 }
 
 int shard_indexed(const struct shard_set *set)
@@ -304,17 +366,20 @@ static int verify_piece(const struct shard_set *set, int64_t k, int sha,
     return 0;
 }
 
-/* Of a packed set: the number of byte values that occur. */
+/* Of a packed set whose tokens are in the vocabulary: how many occur. */
 static int verify_distinct(const struct shard_set *set, struct err *e)
 {
-    uint8_t seen[256] = {0};
+    uint8_t *seen = xcalloc((size_t)set->manifest.info.vocab, 1);
     int64_t distinct = 0;
 
-    for (int64_t k = 0; k < set->n_piece; k++)
-        for (int64_t i = 0; i < set->piece[k].n; i++)
-            seen[set->piece[k].tokens[i]] = 1;
-    for (size_t i = 0; i < sizeof seen; i++)
+    for (int64_t k = 0; k < set->n_piece; k++) {
+        const struct shard_piece *p = &set->piece[k];
+        for (int64_t i = 0; i < p->n; i++)
+            seen[le_get(p->tokens + i * p->width, p->width)] = 1;
+    }
+    for (int64_t i = 0; i < set->manifest.info.vocab; i++)
         distinct += seen[i];
+    free(seen);
     if (distinct == set->manifest.info.distinct)
         return 0;
     return err_set(e, ERR_USAGE,

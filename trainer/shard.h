@@ -3,10 +3,11 @@
  * A packed set is a directory of shard files and a manifest (manifest.json:
  * tokenizer, vocab, documents, tokens, bytes, distinct tokens, sha256 of each
  * shard and of the whole).  It holds byte-level tokens (vocab 256, a NUL byte
- * marks the end of each document); the format is in shard_format.h.  Tokens of
- * other programs are read where they lie: llm.c, NumPy, Megatron, nanoGPT.
- * Everything read from disk is checked before it is believed: sizes, headers
- * and the manifest when a set is opened, every byte by shard_verify.
+ * marks the end of each document) or those of a tokenizer (tokenizer.h), with
+ * the bytes of each; the format is in shard_format.h.  Tokens of other programs
+ * are read where they lie: llm.c, NumPy, Megatron, nanoGPT. Everything read
+ * from disk is checked before it is believed: sizes, headers and the manifest
+ * when a set is opened, every byte by shard_verify.
  *
  * Bits per byte.  A document mark is a target like any other: its nats are
  * summed, and it counts as one byte of the text, the NUL that ends the
@@ -76,6 +77,12 @@ void shard_read(int32_t *out, const struct shard_set *set, int64_t from,
  * or linked with them), in proportion where only the total is, 0 where nothing
  * is. */
 int64_t shard_bytes(const struct shard_set *set, int64_t from, int64_t n);
+
+/* Append the text of tokens [from, from + n) to out, marks left out.  -1 when
+ * the set does not know it (another program's tokens). */
+struct str;
+int shard_text(struct str *out, const struct shard_set *set, int64_t from,
+               int64_t n);
 
 /* Is it known where documents begin?  (Their number may be known alone.) */
 int shard_indexed(const struct shard_set *set);

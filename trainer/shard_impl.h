@@ -37,6 +37,8 @@ struct shard_piece {
     const char *tokenizer;     /* the reader's, unless the file says more */
     const uint8_t *index;      /* reader's own */
     int64_t sequences;         /* Megatron's */
+    int64_t mark;              /* ours: ends documents ... */
+    const uint8_t *lengths;    /* ... and bytes of each token, u16; or NULL */
     int64_t first;             /* of the set: its first token ... */
     int64_t first_document;    /* ... and document */
 };
@@ -68,6 +70,8 @@ struct shard_set {
     int64_t n_piece;
     int indexed;             /* every piece knows its documents */
     struct file_map lengths; /* bytes of each token, u16; len 0: not known */
+    struct file_map texts;   /* of the tokens; len 0: not known */
+    uint32_t *text_at;       /* where in it each begins, vocab + 1 */
 };
 
 /* Map the file and let the reader (NULL: the one that knows it) open it. */

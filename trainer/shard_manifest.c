@@ -19,6 +19,7 @@
 #define COUNT_MAX (INT64_C(1) << 48)
 #define SHARDS_MAX 1000000
 #define VOCAB_MAX (INT64_C(1) << 31)
+#define VOCAB_PACKED (INT64_C(1) << 24)
 
 void manifest_hash(struct manifest *m)
 {
@@ -157,8 +158,8 @@ static int get_kind(struct manifest *m, const json_t *root, const char *path,
                        "%s: format '%s' version %" PRId64 ", expected '" PACKED
                        "' or '" LINKED "' version %d",
                        path, format, version, VERSION);
+    m->token_bytes = json_is_true(json_object_get(root, "token_bytes"));
     if (!strcmp(format, LINKED)) {
-        m->token_bytes = json_is_true(json_object_get(root, "token_bytes"));
         if (get_text(m->layout, sizeof m->layout, root, "layout", path, e))
             return -1;
         if (m->info.vocab < 1 || m->info.vocab > VOCAB_MAX || !m->layout[0])
@@ -167,10 +168,15 @@ static int get_kind(struct manifest *m, const json_t *root, const char *path,
                            path, m->info.vocab, m->layout);
         return 0;
     }
-    if (strcmp(m->tokenizer, SHARD_TOKENIZER) || m->info.vocab != 256)
+    if (m->token_bytes && get_count(&m->mark, root, "mark", path, e))
+        return -1;
+    if (m->token_bytes
+            ? m->info.vocab > VOCAB_PACKED || m->mark >= m->info.vocab
+            : strcmp(m->tokenizer, SHARD_TOKENIZER) || m->info.vocab != 256)
         return err_set(e, ERR_USAGE,
                        "%s: tokenizer '%s' with vocab %" PRId64
-                       ", expected 'bytes' with 256",
+                       ", expected 'bytes' with 256, or \"token_bytes\" and a "
+                       "\"mark\" below the vocabulary",
                        path, m->tokenizer, m->info.vocab);
     return 0;
 }
@@ -265,6 +271,9 @@ void manifest_print(struct str *out, const struct manifest *m)
     if (m->layout[0])
         str_addf(out, "  \"layout\": \"%s\", \"token_bytes\": %s,\n", m->layout,
                  m->token_bytes ? "true" : "false");
+    else if (m->token_bytes)
+        str_addf(out, "  \"token_bytes\": true, \"mark\": %" PRId64 ",\n",
+                 m->mark);
     str_add(out, "  \"tokenizer\": ");
     print_text(out, m->tokenizer);
     str_addf(out, ", \"vocab\": %" PRId64 ",\n  ", i->vocab);

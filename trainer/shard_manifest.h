@@ -10,10 +10,15 @@
  *
  * "sha256" is that of the text of `sha256sum shard-*.tok`.
  *
+ * A set under another tokenizer has its name, and further "token_bytes": true
+ * and "mark", the token that ends documents; beside the manifest lie
+ * token_bytes.bin, the bytes that each token counts (u16, vocab of them), and
+ * token_text.bin, the texts of the tokens one behind the other: as long as
+ * they count, the mark's is empty.
+ *
  * "format": "loglog-linked" is a set whose files lie elsewhere and are another
  * program's: "file" is their absolute path, "layout" names the reader, and
- * with "token_bytes": true the file token_bytes.bin beside the manifest holds
- * the bytes of text of each token (u16, vocab of them).  "bytes" 0: unknown. */
+ * with "token_bytes": true there is a token_bytes.bin.  "bytes" 0: unknown. */
 #ifndef LOGLOG_TRAINER_SHARD_MANIFEST_H
 #define LOGLOG_TRAINER_SHARD_MANIFEST_H
 
@@ -23,6 +28,7 @@
 
 #define SHARD_TOKENIZER "bytes"
 #define SHARD_TOKEN_BYTES "token_bytes.bin"
+#define SHARD_TOKEN_TEXT "token_text.bin"
 
 struct manifest_shard {
     char *file; /* a plain name inside the set, or (linked) a path */
@@ -33,7 +39,8 @@ struct manifest_shard {
 struct manifest {
     char tokenizer[32];
     char layout[16]; /* of a linked set: a token_reader; "": packed */
-    int token_bytes; /* linked: there is a token_bytes.bin */
+    int token_bytes; /* there is a token_bytes.bin */
+    int64_t mark;    /* of a packed set */
     struct shard_info info;
     struct manifest_shard *shard; /* info.shards of them */
     char *source;                 /* the JSON text of "source"; may be NULL */

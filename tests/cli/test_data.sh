@@ -39,6 +39,26 @@ exits 0 "$LOGLOG" data pack --out dirs --split directory --valid-dirs b text
 exits 0 "$LOGLOG" data info --json dirs/valid
 says '"documents":10,'
 
+# under a tokenizer: the text comes back, and the bytes are the same
+tokenizers=$(dirname "$0")/../golden/tokenizers
+if "$LOGLOG" data tokenize --tokenizer "$tokenizers/gpt2.json" --out bpe \
+    packed >out 2>err; then
+    says '^train .* [0-9.]* '
+    exits 0 "$LOGLOG" data pack --tokenizer "$tokenizers/gpt2.json" --out bpe2 \
+        --valid-share 0.3 text
+    for t in bpe bpe2; do
+        exits 0 "$LOGLOG" data info --check --json "$t/train"
+        cut -d'"' -f8 out >"$t.sha"
+    done
+    cmp -s bpe.sha bpe2.sha || not_ok "pack and tokenize differ"
+    exits 0 "$LOGLOG" data sample --documents 1 bpe/valid
+    says '^[0-9]+$'
+else
+    grep -q 'this build has no PCRE2' err || not_ok "data tokenize: $(cat err)"
+fi
+refuses 2 'no tokenizer: expected bytes' \
+    "$LOGLOG" data tokenize --tokenizer text --out x packed
+
 # what cannot be
 refuses 2 'packed: not a packed set, did you mean packed/train\?' \
     "$LOGLOG" data sample packed

@@ -123,7 +123,7 @@ static inline void make_set(const char *dir, int64_t bytes, uint64_t seed)
         for (const char *p = word[rng_next_below(&r, ARRAY_LEN(word))];
              *p && n < bytes - 1; p++)
             text[n++] = *p;
-    assert_int_equal(pack_writer_open(&w, dir, 1 << 30, NULL), 0);
+    assert_int_equal(pack_writer_open(&w, dir, 1 << 30, NULL, NULL), 0);
     assert_int_equal(pack_writer_add(&w, (uint8_t *)text, (size_t)n, NULL), 0);
     assert_int_equal(pack_writer_finish(&w, "{}", NULL), 0);
     pack_writer_release(&w);

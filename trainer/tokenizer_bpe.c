@@ -1,0 +1,375 @@
+/* tokenizer_bpe: byte-pair encoding of one word; see tokenizer_impl.h.
+ *
+ * A word begins as its bytes; of all neighbours that may be merged those with
+ * the lowest rank are, the leftmost first, until none may.  Short words: a
+ * scan for the lowest; long ones: a heap of candidates, where one whose
+ * neighbours have changed meanwhile is passed over.  Both do the same merges
+ * in the same order.  Words repeat, so those of up to 15 bytes are remembered
+ * in a table in which a newer word replaces an older one. */
+#include "base/hash.h"
+#include "base/mem.h"
+#include "trainer/tokenizer_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+#define SCAN_MAX 96 /* bytes of a word that is scanned */
+
+struct pair {
+    uint64_t key; /* left << 32 | right; ~0: free */
+    uint32_t rank;
+    int32_t made;
+};
+
+struct bpe {
+    int32_t byte[256];
+    struct pair *pair;
+    size_t pair_mask;
+    const struct token_texts *texts;
+    int32_t *word; /* whole words by hash, -1: free; NULL: not looked up */
+    size_t word_mask;
+};
+
+static uint64_t mix(uint64_t x)
+{
+    x *= UINT64_C(0x9e3779b97f4a7c15);
+    return x ^ x >> 29;
+}
+
+static uint64_t key_of(int32_t left, int32_t right)
+{
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
+static struct pair *find_pair(const struct bpe *b, uint64_t key)
+{
+    size_t i = mix(key) & b->pair_mask;
+
+    while (b->pair[i].key != key && b->pair[i].key != UINT64_MAX)
+        i = (i + 1) & b->pair_mask;
+    return &b->pair[i];
+}
+
+static uint32_t rank_of(const struct bpe *b, int32_t left, int32_t right,
+                        int32_t *made)
+{
+    const struct pair *p = find_pair(b, key_of(left, right));
+
+    *made = p->made;
+    return p->rank;
+}
+
+static size_t power_above(size_t n)
+{
+    size_t p = 64;
+
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+static const uint8_t *text_of(size_t *n, const struct token_texts *x,
+                              int32_t id)
+{
+    *n = x->at[id + 1] - x->at[id];
+    return (const uint8_t *)x->bytes.text + x->at[id];
+}
+
+static int32_t *find_word(const struct bpe *b, const uint8_t *word, size_t n)
+{
+    size_t i = hash_xxh3(word, n) & b->word_mask, len;
+
+    for (; b->word[i] >= 0; i = (i + 1) & b->word_mask) {
+        const uint8_t *text = text_of(&len, b->texts, b->word[i]);
+        if (len == n && !memcmp(text, word, n))
+            break;
+    }
+    return &b->word[i];
+}
+
+static void index_words(struct bpe *b, const uint8_t *unmade, size_t vocab)
+{
+    size_t slots = power_above(2 * vocab), n;
+
+    b->word = xmalloc(slots * sizeof *b->word);
+    memset(b->word, 0xff, slots * sizeof *b->word);
+    b->word_mask = slots - 1;
+    for (size_t id = 0; id < vocab; id++) {
+        const uint8_t *text = text_of(&n, b->texts, (int32_t)id);
+        int32_t *slot;
+
+        if (unmade[id] || !n)
+            continue;
+        slot = find_word(b, text, n);
+        if (*slot < 0)
+            *slot = (int32_t)id;
+    }
+}
+
+int bpe_create(struct bpe **out, const struct token_texts *texts,
+               const uint8_t *unmade, size_t vocab,
+               const struct bpe_merge *merge, size_t n_merge, int whole_word,
+               const char *path, struct err *e)
+{
+    struct bpe *b = xcalloc(1, sizeof *b);
+    size_t slots = power_above(2 * n_merge), n;
+
+    b->texts = texts;
+    memset(b->byte, 0xff, sizeof b->byte);
+    for (size_t id = vocab; id-- > 0;) {
+        const uint8_t *text = text_of(&n, texts, (int32_t)id);
+        if (n == 1 && !unmade[id])
+            b->byte[text[0]] = (int32_t)id;
+    }
+    b->pair = xmalloc(slots * sizeof *b->pair);
+    memset(b->pair, 0xff, slots * sizeof *b->pair);
+    b->pair_mask = slots - 1;
+    for (size_t i = 0; i < n_merge; i++) {
+        uint64_t key = key_of(merge[i].left, merge[i].right);
+        struct pair *p = find_pair(b, key);
+        if (p->key == UINT64_MAX)
+            *p = (struct pair){key, merge[i].rank, merge[i].made};
+    }
+    if (whole_word)
+        index_words(b, unmade, vocab);
+    *out = b;
+    for (int i = 0; i < 256; i++)
+        if (b->byte[i] < 0)
+            return err_set(e, ERR_USAGE,
+                           "%s: not byte-level: no token for byte %d", path, i);
+    return 0;
+}
+
+void bpe_destroy(struct bpe *b)
+{
+    if (!b)
+        return;
+    free(b->pair);
+    free(b->word);
+    free(b);
+}
+
+/* --- a word */
+
+static void scan_word(struct token_list *out, const struct bpe *b,
+                      const uint8_t *word, size_t n)
+{
+    int32_t id[SCAN_MAX], made[SCAN_MAX];
+    uint32_t rank[SCAN_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        id[i] = b->byte[word[i]];
+    for (size_t i = 0; i + 1 < n; i++)
+        rank[i] = rank_of(b, id[i], id[i + 1], &made[i]);
+    while (n > 1) {
+        size_t best = 0;
+
+        for (size_t i = 1; i + 1 < n; i++)
+            if (rank[i] < rank[best])
+                best = i;
+        if (rank[best] == NONE)
+            break;
+        id[best] = made[best];
+        n--;
+        memmove(id + best + 1, id + best + 2, (n - best - 1) * sizeof *id);
+        if (best + 1 < n) {
+            memmove(rank + best + 1, rank + best + 2,
+                    (n - best - 2) * sizeof *rank);
+            memmove(made + best + 1, made + best + 2,
+                    (n - best - 2) * sizeof *made);
+            rank[best] = rank_of(b, id[best], id[best + 1], &made[best]);
+        }
+        if (best)
+            rank[best - 1] =
+                rank_of(b, id[best - 1], id[best], &made[best - 1]);
+    }
+    for (size_t i = 0; i < n; i++)
+        token_list_add(out, id[i]);
+}
+
+struct candidate {
+    uint32_t rank, at; /* of its left part */
+    int32_t left, right, made;
+};
+
+struct heap {
+    struct candidate *c;
+    size_t n, cap;
+};
+
+static int before(const struct candidate *a, const struct candidate *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static void heap_push(struct heap *h, struct candidate c)
+{
+    size_t i;
+
+    h->c = mem_grow(h->c, &h->cap, h->n + 1, sizeof *h->c);
+    for (i = h->n++; i && before(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
+        h->c[i] = h->c[(i - 1) / 2];
+    h->c[i] = c;
+}
+
+static struct candidate heap_pop(struct heap *h)
+{
+    struct candidate top = h->c[0], last = h->c[--h->n];
+    size_t i = 0, child;
+
+    while ((child = 2 * i + 1) < h->n) {
+        if (child + 1 < h->n && before(&h->c[child + 1], &h->c[child]))
+            child++;
+        if (!before(&h->c[child], &last))
+            break;
+        h->c[i] = h->c[child];
+        i = child;
+    }
+    h->c[i] = last;
+    return top;
+}
+
+/* A part of a long word: a list linked both ways; id -1: merged away. */
+struct part {
+    int32_t id;
+    uint32_t next, last; /* NONE: none */
+};
+
+static void consider(struct heap *h, const struct bpe *b,
+                     const struct part *part, uint32_t at)
+{
+    struct candidate c = {.at = at};
+
+    if (at == NONE || part[at].next == NONE)
+        return;
+    c.left = part[at].id;
+    c.right = part[part[at].next].id;
+    c.rank = rank_of(b, c.left, c.right, &c.made);
+    if (c.rank != NONE)
+        heap_push(h, c);
+}
+
+static void long_word(struct token_list *out, const struct bpe *b,
+                      const uint8_t *word, size_t n)
+{
+    struct part *part = xmalloc(n * sizeof *part);
+    struct heap h = {0};
+
+    for (size_t i = 0; i < n; i++)
+        part[i] =
+            (struct part){b->byte[word[i]], i + 1 < n ? (uint32_t)i + 1 : NONE,
+                          i ? (uint32_t)i - 1 : NONE};
+    for (size_t i = 0; i + 1 < n; i++)
+        consider(&h, b, part, (uint32_t)i);
+    while (h.n) {
+        struct candidate c = heap_pop(&h);
+        struct part *p = &part[c.at];
+        uint32_t gone = p->next;
+
+        if (p->id != c.left || gone == NONE || part[gone].id != c.right)
+            continue;
+        p->id = c.made;
+        p->next = part[gone].next;
+        part[gone].id = -1;
+        if (p->next != NONE)
+            part[p->next].last = c.at;
+        consider(&h, b, part, c.at);
+        consider(&h, b, part, p->last);
+    }
+    for (uint32_t i = 0; i != NONE; i = part[i].next)
+        token_list_add(out, part[i].id);
+    free(h.c);
+    free(part);
+}
+
+static void merge_word(struct token_list *out, const struct bpe *b,
+                       const uint8_t *word, size_t n)
+{
+    if (b->word) {
+        int32_t id = *find_word(b, word, n);
+        if (id >= 0) {
+            token_list_add(out, id);
+            return;
+        }
+    }
+    if (n <= SCAN_MAX)
+        scan_word(out, b, word, n);
+    else
+        long_word(out, b, word, n);
+}
+
+/* --- the cache of words */
+
+#define CACHE_BITS 16
+#define CACHE_WORD 15 /* bytes */
+#define CACHE_IDS 7
+
+struct cached {
+    uint64_t key[2]; /* the bytes; the last one is their number, 0: free */
+    int32_t id[CACHE_IDS];
+    uint32_t n;
+};
+
+struct bpe_cache {
+    struct cached slot[(size_t)1 << CACHE_BITS];
+};
+
+struct bpe_cache *bpe_cache_create(void)
+{
+    return xcalloc(1, sizeof(struct bpe_cache));
+}
+
+void bpe_cache_destroy(struct bpe_cache *c)
+{
+    free(c);
+}
+
+static uint64_t load(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+    uint32_t lo, hi;
+
+    if (n >= 8) {
+        memcpy(&v, p, 8);
+    } else if (n >= 4) { /* two halves that may overlap */
+        memcpy(&lo, p, 4);
+        memcpy(&hi, p + n - 4, 4);
+        v = lo | (uint64_t)hi << 8 * (n - 4);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            v |= (uint64_t)p[i] << 8 * i;
+    }
+    return v;
+}
+
+void bpe_word(struct token_list *out, const struct bpe *b, struct bpe_cache *c,
+              const uint8_t *word, size_t n)
+{
+    struct cached *s;
+    uint64_t key[2];
+    size_t from = out->n;
+
+    if (!n)
+        return;
+    if (n > CACHE_WORD) {
+        merge_word(out, b, word, n);
+        return;
+    }
+    key[0] = load(word, n);
+    key[1] = (n > 8 ? load(word + 8, n - 8) : 0) ^ (uint64_t)n << 56;
+    s = &c->slot[mix(key[0] + mix(key[1])) >> (64 - CACHE_BITS)];
+    if (s->key[0] == key[0] && s->key[1] == key[1]) {
+        for (uint32_t i = 0; i < s->n; i++)
+            token_list_add(out, s->id[i]);
+        return;
+    }
+    merge_word(out, b, word, n);
+    if (out->n - from > CACHE_IDS)
+        return;
+    s->key[0] = key[0];
+    s->key[1] = key[1];
+    s->n = (uint32_t)(out->n - from);
+    memcpy(s->id, out->id + from, s->n * sizeof *s->id);
+}
