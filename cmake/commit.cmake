@@ -1,4 +1,4 @@
-# Write OUT (a header with LOGLOG_COMMIT) when the commit of SOURCE changed.
+# Write OUT (a header with LOGLOG_COMMIT and LOGLOG_DATE, its day) when the commit of SOURCE changed.
 execute_process(COMMAND git -C ${SOURCE} rev-parse --short=12 HEAD
                 OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE
                 ERROR_QUIET RESULT_VARIABLE rc)
@@ -11,7 +11,10 @@ else()
     string(APPEND commit +dirty)
   endif()
 endif()
-set(text "#define LOGLOG_COMMIT \"${commit}\"\n")
+execute_process(COMMAND git -C ${SOURCE} log -1 --format=%cs
+                OUTPUT_VARIABLE date OUTPUT_STRIP_TRAILING_WHITESPACE
+                ERROR_QUIET)
+set(text "#define LOGLOG_COMMIT \"${commit}\"\n#define LOGLOG_DATE \"${date}\"\n")
 if(EXISTS ${OUT})
   file(READ ${OUT} was)
 endif()

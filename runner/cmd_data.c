@@ -103,6 +103,9 @@ static int data_main(const struct command *self, int argc, char **argv)
     struct err e;
     int n, rc;
 
+    if (argc == 2 && !strcmp(argv[1], OPTS_HELP_NAME))
+        for (size_t i = 0; i < ARRAY_LEN(subcommands); i++)
+            subcommands[i].main(2, (char *[]){argv[0], argv[1], NULL});
     for (size_t i = 0; i < ARRAY_LEN(subcommands); i++) {
         names[i] = subcommands[i].name;
         if (argc > 1 && !strcmp(argv[1], names[i]))

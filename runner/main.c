@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "runner/child.h"
 #include "runner/cmd.h"
+#include "runner/manual.h"
 #include "runner/version.h"
 
 #include <stdio.h>
@@ -48,6 +49,42 @@ static int unknown_command(const char *name)
     return ERR_USAGE;
 }
 
+static int run_command(int argc, char **argv)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (!strcmp(argv[0], commands[i]->name))
+            return commands[i]->main(commands[i], argc, argv);
+    return unknown_command(argv[0]);
+}
+
+/* help [--man|--list] [COMMAND [PART]]: the help of a command is asked for as
+ * its option, since the command has the table. */
+static int help(int argc, char **argv)
+{
+    static char as_help[] = "--help", as_man[] = OPTS_HELP_MAN,
+                as_name[] = OPTS_HELP_NAME;
+    int man = argc > 1 && !strcmp(argv[1], "--man");
+
+    if (argc > 1 && !strcmp(argv[1], "--list")) {
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+            commands[i]->main(commands[i], 2,
+                              (char *[]){argv[0], as_name, NULL});
+        return 0;
+    }
+    argc -= man;
+    argv += man;
+    if (argc == 1 && man)
+        manual_program(stdout, commands, ARRAY_LEN(commands));
+    else if (argc == 1)
+        print_usage(stdout);
+    if (argc == 1)
+        return 0;
+    argv[0] = argv[1]; /* the command, its part, the option */
+    argv[1] = argc > 2 ? argv[2] : NULL;
+    argv[argc - 1] = man ? as_man : as_help;
+    return run_command(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     const char *level = getenv("LOGLOG_LOG");
@@ -58,19 +95,17 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return ERR_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
-        !strcmp(argv[1], "help")) {
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         print_usage(stdout);
         return 0;
     }
+    if (!strcmp(argv[1], "help"))
+        return help(argc - 1, argv + 1);
     if (!strcmp(argv[1], "--version")) {
         version_print(stdout);
         return 0;
     }
     if (!strcmp(argv[1], CHILD_COMMAND))
         return child_main(argc - 1, argv + 1);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (!strcmp(argv[1], commands[i]->name))
-            return commands[i]->main(commands[i], argc - 1, argv + 1);
-    return unknown_command(argv[1]);
+    return run_command(argc - 1, argv + 1);
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "runner/manual.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,9 @@ static void print_option(const struct opt *o)
         printf("  %-27s  %s\n", left, o->help);
 }
 
+static const struct opt help_option = {
+    OPT_HELP, 'h', OPT_FLAG, NULL, NULL, "show this help and exit"};
+
 static void print_help(const struct command *c, const struct opt *opts)
 {
     printf("usage: loglog %s\n\n%s\n", c->synopsis, c->summary);
@@ -30,8 +34,7 @@ static void print_help(const struct command *c, const struct opt *opts)
     puts("\noptions:");
     for (const struct opt *o = opts; o->name; o++)
         print_option(o);
-    print_option(&(struct opt){OPT_HELP, 'h', OPT_FLAG, NULL, NULL,
-                               "show this help and exit"});
+    print_option(&help_option);
 }
 
 static int set_value(const struct opt *o, const char *text, struct err *e)
@@ -170,6 +173,12 @@ int opts_parse(const struct command *self, const struct opt *opts, int argc,
             break;
         else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             print_help(self, opts);
+            return 1;
+        } else if (!strcmp(argv[i], OPTS_HELP_MAN)) {
+            manual_command(stdout, self, opts, &help_option);
+            return 1;
+        } else if (!strcmp(argv[i], OPTS_HELP_NAME)) {
+            puts(self->name);
             return 1;
         }
     for (int i = 1; i < argc;) {

@@ -24,6 +24,11 @@ struct opt_list {
     const char *value[OPT_LIST_MAX];
 };
 
+/* What --help can be asked for besides text for people: a page for man(1), and
+ * the name that the page has. */
+#define OPTS_HELP_MAN "--help=man"
+#define OPTS_HELP_NAME "--help=name"
+
 struct opt {
     const char *name; /* "bootstrap": --bootstrap N or --bootstrap=N */
     char letter;      /* 'n': -n N; 0: none */
@@ -48,8 +53,8 @@ struct command {
 
 /* Parse argv[1..]; positional arguments are left in *args (borrowed), n_args
  * of them, and must number between min and max (max < 0: any).  Everything
- * after "--" is positional.  Returns 0 to go on; 1 when --help was printed
- * (exit 0); -1 with *e (ERR_USAGE). */
+ * after "--" is positional.  Returns 0 to go on; 1 when --help (or --help=man,
+ * a page for man) was printed (exit 0); -1 with *e (ERR_USAGE). */
 int opts_parse(const struct command *self, const struct opt *opts, int argc,
                char **argv, const char ***args, int *n_args, int min, int max,
                struct err *e);

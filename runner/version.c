@@ -1,5 +1,5 @@
-/* version: see version.h.  The build passes LOGLOG_COMMIT (cmake/commit.cmake
- * renews it at each build). */
+/* version: see version.h.  The build passes LOGLOG_COMMIT and LOGLOG_DATE
+ * (cmake/commit.cmake renews it at each build). */
 #include "runner/version.h"
 
 #include "runner/commit.h"
@@ -7,6 +7,11 @@
 const char *version_commit(void)
 {
     return LOGLOG_COMMIT;
+}
+
+const char *version_date(void)
+{
+    return LOGLOG_DATE;
 }
 
 const char *version_build(void)

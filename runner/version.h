@@ -10,6 +10,8 @@
 /* The commit it was built from, "+dirty" when the tree was changed, or
  * "unknown" outside a git checkout. */
 const char *version_commit(void);
+/* The day of that commit, "2026-01-31", or "". */
+const char *version_date(void);
 /* Compiler and flags. */
 const char *version_build(void);
 void version_print(FILE *out);
