@@ -44,13 +44,6 @@ static const char sql_open_attempts[] =
     " (SELECT max(t.step) FROM step t WHERE t.run = r.num), 0), r.batch_tokens "
     "FROM study_run x JOIN run r ON r.id = x.run "
     "WHERE x.study = :study AND r.state = 'running' ORDER BY r.id";
-static const char sql_retry[] =
-    "UPDATE run SET state = 'pending', failures = 0, finished = NULL "
-    "WHERE state IN ('failed', 'stopped') AND id IN "
-    "(SELECT run FROM study_run WHERE study = :study)";
-static const char sql_stop[] =
-    "UPDATE run SET state = 'stopped', reason = :reason, finished = :now "
-    "WHERE id = :run AND state = 'pending'";
 
 struct now {
     int64_t attempts, num, steps;
@@ -264,7 +257,7 @@ int db_attempt_end(struct store *db, int64_t run, int64_t attempt,
     return sql_end(db, end(db, run, attempt, o, e), e);
 }
 
-/* --- after a crash, and by request --- */
+/* --- after a crash --- */
 
 struct orphan {
     int64_t run, attempt, steps, batch;
@@ -326,56 +319,4 @@ int db_recover(int *n, struct store *db, int64_t study, struct err *e)
     if (store_begin(db, e))
         return -1;
     return sql_end(db, recover(n, db, study, e), e);
-}
-
-static int retry(int *n, struct store *db, int64_t study, struct err *e)
-{
-    struct sql q;
-
-    if (sql_open(&q, db, sql_retry, e))
-        return -1;
-    sql_int(&q, ":study", study);
-    if (sql_run(&q, e))
-        return -1;
-    *n = sqlite3_changes(db->h);
-    journal_op(db, "retry", json_pack("{s:I}", "study", (json_int_t)study));
-    return 0;
-}
-
-int db_runs_retry(int *n, struct store *db, int64_t study, struct err *e)
-{
-    if (store_begin(db, e))
-        return -1;
-    db->durable = 1;
-    return sql_end(db, retry(n, db, study, e), e);
-}
-
-static int stop(struct store *db, int64_t run, const char *reason,
-                struct err *e)
-{
-    char now[SQL_TIME];
-    struct sql q;
-
-    if (sql_open(&q, db, sql_stop, e))
-        return -1;
-    sql_text(&q, ":reason", reason);
-    sql_text(&q, ":now", sql_now(now, db));
-    sql_int(&q, ":run", run);
-    if (sql_run(&q, e))
-        return -1;
-    if (sqlite3_changes(db->h) == 0)
-        return 1;
-    journal_op(db, "stop",
-               json_pack("{s:I, s:o}", "run", (json_int_t)run, "reason",
-                         journal_text(reason)));
-    return 0;
-}
-
-int db_run_stop(struct store *db, int64_t run, const char *reason,
-                struct err *e)
-{
-    if (store_begin(db, e))
-        return -1;
-    db->durable = 1;
-    return sql_end(db, stop(db, run, reason, e), e);
 }

@@ -221,6 +221,8 @@ static int do_retry(struct store *db, const json_t *o, struct err *e)
 {
     int n;
 
+    if (json_object_get(o, "run"))
+        return db_run_retry(db, integer(o, "run"), e);
     return db_runs_retry(&n, db, integer(o, "study"), e);
 }
 

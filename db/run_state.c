@@ -18,7 +18,7 @@ static const struct {
                                   TO(RUN_PENDING)},
     [RUN_DONE]     = {"done",     0},
     [RUN_DIVERGED] = {"diverged", 0},
-    [RUN_FAILED]   = {"failed",   TO(RUN_PENDING)},
+    [RUN_FAILED]   = {"failed",   TO(RUN_PENDING) | TO(RUN_STOPPED)},
     [RUN_STOPPED]  = {"stopped",  TO(RUN_PENDING)},
 };
 /* clang-format on */

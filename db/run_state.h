@@ -5,9 +5,9 @@
  *      +----------+  preempted: the attempt ended, the run is to go on
  *
  * done and diverged are results.  failed: every allowed attempt ended badly.
- * stopped: given up on purpose (early stop, cancel); never fitted.  A pending
- * run may be stopped too.  Only when somebody asks for it (db_runs_retry) do
- * failed and stopped runs become pending again. */
+ * stopped: given up on purpose (early stop, cancel, skip); never fitted.  A
+ * pending or failed run may be stopped too.  Only when somebody asks for it
+ * (db_run_retry) do failed and stopped runs become pending again. */
 #ifndef LOGLOG_DB_RUN_STATE_H
 #define LOGLOG_DB_RUN_STATE_H
 

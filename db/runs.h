@@ -86,10 +86,15 @@ int db_recover(int *n, struct store *db, int64_t study, struct err *e);
 /* Failed and stopped runs of a study become pending again with no failures
  * counted, because somebody asked for it.  *n counts them. */
 int db_runs_retry(int *n, struct store *db, int64_t study, struct err *e);
-/* A pending run is given up: it becomes stopped, for this reason.  Returns 1
- * and writes nothing if it is not pending. */
+/* The same of one run; returns 1 and writes nothing if it is neither. */
+int db_run_retry(struct store *db, int64_t run, struct err *e);
+/* A pending or failed run is given up: it becomes stopped, for this reason.
+ * Returns 1 and writes nothing if it is neither. */
 int db_run_stop(struct store *db, int64_t run, const char *reason,
                 struct err *e);
+/* A run's state, and the first study that has it. */
+int db_run_state(enum run_state *state, int64_t *study, struct store *db,
+                 int64_t run, struct err *e);
 
 /* Something worth telling later: kind in {start, stop, fault, retry, note}. */
 int db_event(struct store *db, int64_t study, int64_t run, const char *kind,

@@ -301,6 +301,11 @@ void store_close(struct store *db)
     free(db);
 }
 
+void store_writer(char text[STORE_WRITER], const char *path)
+{
+    lock_owner(text, path);
+}
+
 const char *store_path(const struct store *db)
 {
     return db->path;

@@ -30,6 +30,11 @@ int store_slots(struct store *db, int slots, struct err *e);
  * ends with an error, so that no reader keeps a lock for long. */
 void store_time_limit(struct store *db, double seconds);
 
+/* Who has the file open for writing: "host X, pid N[, job J], since T", or ""
+ * when nobody does. */
+#define STORE_WRITER 512
+void store_writer(char text[STORE_WRITER], const char *path);
+
 /* Transactions nest; the outermost commits.  Everything below that writes
  * opens one by itself when none is open. */
 int store_begin(struct store *db, struct err *e);

@@ -32,24 +32,36 @@ static void from_result(struct db_outcome *o, const struct train_result *r)
         o->reason = r->text;
 }
 
-void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most)
+/* A member failed. */
+static void from_failure(struct db_outcome *o, const struct attempt *a,
+                         int most)
 {
     const struct run_spec *spec = &a->job->run.plan.spec;
 
-    memset(o, 0, sizeof *o);
-    o->loss = o->bpb = NAN;
-    o->begun = a->begun;
-    o->resumed = a->resumed;
-    if (!a->failing) {
-        from_result(o, &a->result);
-        if (!o->reason && a->why[0])
-            o->reason = a->why;
-        return;
-    }
     o->reason = a->why;
     o->steps = a->pulse.step > a->resumed ? a->pulse.step : a->resumed;
     o->tokens = o->steps * spec->batch_tokens;
     o->preempted = a->preempting;
     o->state = a->preempting || a->job->run.failures + 1 < most ? RUN_PENDING
                                                                 : RUN_FAILED;
+}
+
+void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most)
+{
+    memset(o, 0, sizeof *o);
+    o->loss = o->bpb = NAN;
+    o->begun = a->begun;
+    o->resumed = a->resumed;
+    if (a->failing)
+        from_failure(o, a, most);
+    else
+        from_result(o, &a->result);
+    if (!o->reason && a->why[0])
+        o->reason = a->why;
+    if (a->cancelled && (o->state == RUN_PENDING || o->state == RUN_FAILED)) {
+        o->state = RUN_STOPPED;
+        o->reason = "cancelled by request";
+        o->preempted = 0;
+        o->loss = o->bpb = NAN;
+    }
 }

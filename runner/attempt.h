@@ -19,6 +19,8 @@ struct attempt {
     double failed;        /* when */
     int preempting;       /* it is to stop at a checkpoint ... */
     int widen;            /* ... to go on with so many members; 0: no */
+    int cancelled;        /* ... for good, because somebody asked for it ... */
+    double stop_by;       /* ... and is killed if it has not by then */
     char why[PROTO_TEXT]; /* it fails, stopped, or did not fit */
     int ended;            /* member 0 has reported `result` */
     struct train_result result;

@@ -7,6 +7,7 @@
 #include "runner/opts.h"
 
 extern const struct command cmd_bench;
+extern const struct command cmd_cancel;
 extern const struct command cmd_data;
 extern const struct command cmd_db;
 extern const struct command cmd_design;
@@ -19,8 +20,10 @@ extern const struct command cmd_plan;
 extern const struct command cmd_predict;
 extern const struct command cmd_query;
 extern const struct command cmd_report;
+extern const struct command cmd_retry;
 extern const struct command cmd_run;
 extern const struct command cmd_serve;
+extern const struct command cmd_skip;
 extern const struct command cmd_status;
 extern const struct command cmd_top;
 extern const struct command cmd_train;

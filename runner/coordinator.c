@@ -197,6 +197,7 @@ static void loop(struct coordinator *c)
         }
         if (ledger_tick(&c->ledger, &e))
             coordinator_break(c, &e);
+        asked_tick(c);
         advance_all(c);
         dispatch_start(c);
         progress_tick(c);

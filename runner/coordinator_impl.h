@@ -1,6 +1,6 @@
 /* coordinator_impl: the inside of the coordinator, shared by opening.c,
- * coordinator.c (the loop), dispatch.c (attempts), watch.c and progress.c (what
- * people see). */
+ * coordinator.c (the loop), dispatch.c (attempts), watch.c, asked.c (what
+ * people want) and progress.c (what they see). */
 #ifndef LOGLOG_RUNNER_COORDINATOR_IMPL_H
 #define LOGLOG_RUNNER_COORDINATOR_IMPL_H
 
@@ -59,7 +59,7 @@ struct coordinator {
     struct err fatal;
 
     /* of this launch, for the progress line */
-    double began, said;
+    double began, said, asked;
     double real, predicted; /* slot-seconds of finished attempts */
     int64_t stale;          /* reports of dead attempts that were refused */
 };
@@ -101,6 +101,9 @@ void watch_tail(struct coordinator *c);
 int watch_lost(const struct coordinator *c);
 /* End every attempt now. */
 void watch_kill(struct coordinator *c, const char *why);
+
+/* asked.c.  Carry out what people have asked for (requests.h). */
+void asked_tick(struct coordinator *c);
 
 /* progress.c.  A line now and then. */
 void progress_tick(struct coordinator *c);

@@ -181,6 +181,9 @@ static void tell(struct coordinator *c, const struct attempt *a,
     if (o->state == RUN_PENDING) {
         what = "queued again";
         kind = "retry";
+    } else if (o->state == RUN_STOPPED) {
+        what = "given up";
+        kind = "note";
     } else if (o->state == RUN_DIVERGED) {
         what = "diverged, which is a result";
     } else {
@@ -189,7 +192,7 @@ static void tell(struct coordinator *c, const struct attempt *a,
     snprintf(text, sizeof text,
              "run %" PRId64 ", attempt %" PRId64 ", step %" PRId64 ": %s: %s",
              a->gang.run, a->gang.attempt, o->steps, o->reason, what);
-    if (o->state == RUN_DIVERGED)
+    if (o->state == RUN_DIVERGED || o->state == RUN_STOPPED)
         log0_info("%s", text);
     else
         log0_warn("%s", text);
@@ -269,7 +272,7 @@ static void finish(struct coordinator *c, struct attempt *a)
             c->tenant[i].ready |=
                 study_run_final(c->tenant[i].run, job->run.id, o.state);
         trunks_final(&c->jobs, c->sched, job->run.id);
-        if (o.state != RUN_FAILED)
+        if (o.state != RUN_FAILED && o.state != RUN_STOPPED)
             trunks_tidy(&c->jobs, job, c->checkpoints);
         if (o.state == RUN_DONE && !a->resumed) {
             c->real += (clock_now() - a->began) * a->gang.size;

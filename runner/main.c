@@ -13,10 +13,11 @@
 
 /* In the order in which a user meets them. */
 static const struct command *const commands[] = {
-    &cmd_plan, &cmd_run,     &cmd_launch, &cmd_train,  &cmd_status,
-    &cmd_top,  &cmd_serve,   &cmd_query,  &cmd_export, &cmd_import,
-    &cmd_fit,  &cmd_predict, &cmd_design, &cmd_report, &cmd_data,
-    &cmd_db,   &cmd_bench,   &cmd_doctor,
+    &cmd_plan,   &cmd_run,    &cmd_launch, &cmd_train, &cmd_cancel,
+    &cmd_retry,  &cmd_skip,   &cmd_status, &cmd_top,   &cmd_serve,
+    &cmd_query,  &cmd_export, &cmd_import, &cmd_fit,   &cmd_predict,
+    &cmd_design, &cmd_report, &cmd_data,   &cmd_db,    &cmd_bench,
+    &cmd_doctor,
 };
 
 static void print_usage(FILE *out)

@@ -231,6 +231,42 @@ int study_run_final(struct study_run *s, int64_t run, enum run_state state)
     return ready;
 }
 
+static int stage_asked(struct study_run *s, int k, int64_t run,
+                       enum run_state state, struct err *e)
+{
+    struct stage_run *g = &s->stage[k];
+    int found = 0;
+
+    for (size_t i = 0; i < g->plan.n; i++)
+        if (g->plan.run[i].id == run) {
+            if (run_state_final(g->state[i]))
+                g->left++;
+            if (run_state_final(state))
+                g->left--;
+            g->state[i] = state;
+            found = 1;
+        }
+    if (!found || !g->left || g->now == STAGE_OPEN || g->now == STAGE_WAITING)
+        return found;
+    str_clear(&s->why);
+    return stage_mark(s, k, STAGE_OPEN, "a run is tried again", e) ? -1 : 1;
+}
+
+int study_run_asked(struct study_run *s, int64_t run, enum run_state state,
+                    struct err *e)
+{
+    int any = 0;
+
+    for (int k = 0; k < s->study->n_stage; k++) {
+        int one = stage_asked(s, k, run, state, e);
+
+        if (one < 0)
+            return -1;
+        any |= one;
+    }
+    return any;
+}
+
 /* --- open and close --- */
 
 struct saved_stage {

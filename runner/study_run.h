@@ -54,6 +54,13 @@ int study_run_advance(struct study_run *s, struct db_run **fresh, size_t *n,
  * that study_run_advance has something to do. */
 int study_run_final(struct study_run *s, int64_t run, enum run_state state);
 
+/* A run changed because somebody asked for it: it is stopped, or pending again,
+ * and then a stage that had ended is open again.  Returns 1 when
+ * study_run_advance has something to do, 0 when the study has no such run, or
+ * -1 with *e. */
+int study_run_asked(struct study_run *s, int64_t run, enum run_state state,
+                    struct err *e);
+
 enum study_end {
     STUDY_GOES_ON,
     STUDY_COMPLETE,

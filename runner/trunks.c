@@ -116,13 +116,15 @@ static int needed(const struct jobs *j, int64_t run, int64_t step)
 }
 
 /* The trunk that `p` began with.  A run that still trains may need it as its
- * newest checkpoint, one that failed when it is tried again. */
+ * newest checkpoint, one that failed or was given up when it is tried
+ * again. */
 static void drop_trunk(const struct jobs *j, const struct planned *p,
                        const char *root)
 {
     const struct job *trunk = jobs_find(j, p->trunk);
     int final =
-        !trunk || (trunk->now == JOB_FINAL && trunk->run.state != RUN_FAILED);
+        !trunk || (trunk->now == JOB_FINAL && trunk->run.state != RUN_FAILED &&
+                   trunk->run.state != RUN_STOPPED);
     char path[RUN_DIR];
 
     if (needed(j, p->trunk, p->trunk_step))

@@ -183,6 +183,44 @@ static void failed_runs_are_tried_again_only_by_request(void **state)
     assert_text(l->db, "SELECT state FROM runs WHERE seed = 2", "done");
 }
 
+/* One run by request: only where it makes sense, and nothing else changes. */
+static void one_run_is_stopped_or_tried_again_by_request(void **state)
+{
+    static const struct {
+        enum run_state is;
+        int stop, retry; /* what they return */
+    } cases[] = {
+        {RUN_DONE, 1, 1},
+        {RUN_DIVERGED, 1, 1},
+        {RUN_FAILED, 0, 0},
+        {RUN_PENDING, 0, 1},
+    };
+    struct lab *l = *state;
+    enum run_state now;
+    int64_t study;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct planned p = lab_run(0, 64, 1e-3, (int64_t)i + 1);
+
+        if (cases[i].is == RUN_PENDING)
+            ok(db_plan_put(l->db, l->study, "hyper", &p, 1, &err));
+        else
+            lab_result(l, &p, "hyper", cases[i].is, 2.5);
+        assert_int_equal(db_run_retry(l->db, p.id, &err), cases[i].retry);
+        assert_int_equal(db_run_stop(l->db, p.id, "skipped", &err),
+                         cases[i].stop);
+        ok(db_run_state(&now, &study, l->db, p.id, &err));
+        assert_int_equal(now, cases[i].stop ? cases[i].is : RUN_STOPPED);
+        assert_int_equal(study, l->study);
+        if (!cases[i].stop)
+            ok(db_run_retry(l->db, p.id, &err));
+    }
+    assert_number(l->db, "SELECT count(*) FROM runs WHERE state = 'pending'",
+                  2);
+    refused(db_run_state(&now, &study, l->db, 4711, &err), ERR_USAGE,
+            "no run 4711");
+}
+
 #define STUDY(f) cmocka_unit_test_setup_teardown(f, lab_study, lab_teardown)
 
 int main(void)
@@ -194,6 +232,7 @@ int main(void)
         STUDY(an_impossible_outcome_is_refused),
         STUDY(recovery_closes_what_a_dead_coordinator_left),
         STUDY(failed_runs_are_tried_again_only_by_request),
+        STUDY(one_run_is_stopped_or_tried_again_by_request),
     };
 
     return cmocka_run_group_tests_name("attempts", tests, NULL, NULL);

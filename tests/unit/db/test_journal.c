@@ -86,6 +86,8 @@ static void live(struct lab *l)
     ok(db_run_stop(l->db, r.id, "not needed", &err));
     ok(db_runs_retry(&n, l->db, l->study, &err));
     assert_int_equal(n, 2);
+    ok(db_run_stop(l->db, r.id, "skipped", &err));
+    ok(db_run_retry(l->db, r.id, &err));
     lab_begin(l, s.id);
     ok(db_recover(&n, l->db, l->study, &err));
     ok(db_fit_put(&id, l->db, l->study, &f, &err));

@@ -7,7 +7,7 @@
 static const int moves[RUN_STATES][RUN_STATES] = {
     [RUN_PENDING] = {0, 1, 0, 0, 0, 1}, [RUN_RUNNING] = {1, 0, 1, 1, 1, 1},
     [RUN_DONE] = {0, 0, 0, 0, 0, 0},    [RUN_DIVERGED] = {0, 0, 0, 0, 0, 0},
-    [RUN_FAILED] = {1, 0, 0, 0, 0, 0},  [RUN_STOPPED] = {1, 0, 0, 0, 0, 0},
+    [RUN_FAILED] = {1, 0, 0, 0, 0, 1},  [RUN_STOPPED] = {1, 0, 0, 0, 0, 0},
 };
 
 static void moves_are_those_of_the_header(void **state)
