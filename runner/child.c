@@ -141,6 +141,8 @@ static int run_train(struct train_result *result, struct work *w,
         .keep_checkpoint = 1, /* until the database has the result */
         .member = job->member,
         .gang = job->gang,
+        .device = (enum device_kind)job->device,
+        .place = job->place,
         .rendezvous = job->gang > 1 ? job->rendezvous : NULL,
         .run_id = job->run,
         .attempt = job->attempt,

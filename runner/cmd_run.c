@@ -16,7 +16,7 @@
 #define MAX_PRIORITY 1000
 
 struct args {
-    const char *db, *checkpoints, *time_limit, *priority;
+    const char *db, *checkpoints, *time_limit, *priority, *device;
     double grace, hang, tail, stand_in;
     int64_t slots;
     int replace;
@@ -112,6 +112,14 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
     o->tail = a->tail > 0 ? a->tail : INFINITY;
     o->stand_in = a->stand_in;
     o->replace = a->replace;
+    o->device = -1;
+    if (a->device) {
+        enum device_kind kind;
+
+        if (device_parse(&kind, a->device, e))
+            return err_prefix(e, "--device: ");
+        o->device = (int)kind;
+    }
     return 0;
 }
 
@@ -150,6 +158,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "never)"},
         {"priority", 0, OPT_STRING, &a.priority, "N,N...",
          "of each study, higher goes first (the order of the command line)"},
+        {"device", 0, OPT_STRING, &a.device, "NAME",
+         "auto, cpu, cuda (docs/gpu.md); else as the study says (auto)"},
         {"replace", 0, OPT_FLAG, &a.replace, NULL,
          "the study file may have changed since it first ran"},
         {"stand-in", 0, OPT_DOUBLE, &a.stand_in, "SPEED",

@@ -7,6 +7,7 @@
 #include "runner/signals.h"
 #include "sweep/flops.h"
 #include "sweep/shape.h"
+#include "trainer/cuda/engine.h"
 #include "trainer/shard.h"
 #include "trainer/train.h"
 
@@ -21,9 +22,9 @@
 
 struct args {
     struct opt_list set, valid;
-    const char *spec, *train, *out, *checkpoints;
+    const char *spec, *train, *out, *checkpoints, *device, *recompute;
     double flops, checkpoint_seconds;
-    int64_t width;
+    int64_t width, micro_batch;
     int print;
 };
 
@@ -238,6 +239,31 @@ out:
     return rc;
 }
 
+/* --- the device --- */
+
+static int pick_device(struct train_env *env, const struct args *a,
+                       struct err *e)
+{
+    static const char *const recompute[] = {
+        [ENGINE_RECOMPUTE_AUTO] = "auto",
+        [ENGINE_RECOMPUTE_NEVER] = "off",
+        [ENGINE_RECOMPUTE_ALWAYS] = "on",
+    };
+
+    if (device_parse(&env->device, a->device, e))
+        return err_prefix(e, "--device: ");
+    if (a->micro_batch < 0)
+        return err_set(e, ERR_USAGE, "--micro-batch: sequences, 0 or more");
+    env->micro_rows = a->micro_batch;
+    for (int i = 0; i < (int)ARRAY_LEN(recompute); i++)
+        if (!strcmp(a->recompute, recompute[i])) {
+            env->recompute = i;
+            return 0;
+        }
+    return err_set(e, ERR_USAGE, "--recompute: %.40s: auto, on or off expected",
+                   a->recompute);
+}
+
 /* --- the command --- */
 
 static int run(const struct args *a, struct err *e)
@@ -259,7 +285,7 @@ static int run(const struct args *a, struct err *e)
     if (a->valid.n > TRAIN_SETS)
         return err_set(e, ERR_USAGE, "train: at most %d validation sets",
                        TRAIN_SETS);
-    if (make_spec(&spec, a, e))
+    if (pick_device(&env, a, e) || make_spec(&spec, a, e))
         return -1;
     for (int i = 0; i < a->valid.n; i++)
         split_set(&env, &out, i, names[i], sizeof names[i], a->valid.value[i]);
@@ -295,7 +321,8 @@ static int run(const struct args *a, struct err *e)
 
 static int cmd_main(const struct command *self, int argc, char **argv)
 {
-    struct args a = {.checkpoint_seconds = 60};
+    struct args a = {
+        .checkpoint_seconds = 60, .device = "auto", .recompute = "auto"};
     const struct opt opts[] = {
         {"train", 0, OPT_STRING, &a.train, "DIR", "packed training set"},
         {"valid", 0, OPT_LIST, &a.valid, "[NAME=]DIR",
@@ -313,6 +340,12 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "where checkpoints go, and where to go on from"},
         {"checkpoint-seconds", 0, OPT_DOUBLE, &a.checkpoint_seconds, "S",
          "seconds between checkpoints (60)"},
+        {"device", 0, OPT_STRING, &a.device, "NAME",
+         "auto (default), cpu or cuda (docs/gpu.md)"},
+        {"micro-batch", 0, OPT_INT, &a.micro_batch, "N",
+         "sequences at a time on a GPU (as many as fit)"},
+        {"recompute", 0, OPT_STRING, &a.recompute, "WHEN",
+         "activations again on the way back: auto (to fit), on, off"},
         {"print", 0, OPT_FLAG, &a.print, NULL,
          "print the whole spec and train nothing"},
         OPT_END,

@@ -61,6 +61,9 @@ static void on_message(struct coordinator *c, int from, int tag,
         if (workers_hello(&c->workers, from, &m->hello, &e) < 0)
             coordinator_break(c, &e);
         break;
+    case MSG_DEVICE:
+        c->devices_told = workers_device(&c->workers, from, &m->device);
+        break;
     case MSG_SIGNAL:
         coordinator_stop(c, signals_name(name, m->signal.signo),
                          m->signal.signo);

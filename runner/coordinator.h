@@ -28,6 +28,7 @@ struct run_options {
     double tail;             /* runs with more seconds left are widened onto
                                 idle slots; INFINITY: none */
     double stand_in;         /* speed of the stand-in trainer; 0: train */
+    int device;              /* enum device_kind; -1: as the study says */
     int replace;             /* the study file may differ from the stored one */
     int argc;
     char **argv; /* the command line, for the record */

@@ -27,6 +27,7 @@ struct tenant {
     int64_t id; /* in the database */
     struct study_run *run;
     struct msg_setup setup;
+    enum device_kind device; /* what its runs train on, as all ranks agreed */
 };
 
 struct coordinator {
@@ -34,7 +35,8 @@ struct coordinator {
     struct net *net;
     struct supervisor *sup;
     struct workers workers;
-    char argv[1024]; /* for the record of every attempt */
+    int devices_told; /* every rank has looked for one */
+    char argv[1024];  /* for the record of every attempt */
     char checkpoints[PROTO_PATH];
 
     struct tenant *tenant; /* (n_tenant) in the order of the command line */
@@ -80,6 +82,15 @@ void coordinator_listen(struct coordinator *c);
  * tell them what they need to know. */
 int coordinator_open(struct coordinator *c, struct err *e);
 int coordinator_meet(struct coordinator *c, struct err *e);
+
+/* devices.c.  What a study is to be trained on, as far as it is known before
+ * anybody has looked: `auto` is the CPU for one that no GPU can train (fp32,
+ * odd widths; docs/gpu.md). */
+enum device_kind devices_asked(const struct coordinator *c,
+                               const struct tenant *t);
+/* All ranks have a device each, or all train on the CPU: every tenant's
+ * `device`.  -1 when a device was demanded that some rank has not. */
+int devices_agree(struct coordinator *c, struct err *e);
 /* The end of the time this job may take, on our clock; INFINITY: none. */
 double coordinator_deadline(const struct run_options *o);
 

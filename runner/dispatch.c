@@ -44,21 +44,23 @@ static int record_start(struct coordinator *c, struct attempt *a,
         a->resumed = trunk_step;
     rc = ledger_flush(&c->ledger, e);
     if (!rc)
-        rc = db_attempt_begin(&a->gang.attempt, c->db,
-                              &(struct db_attempt){.run = a->gang.run,
-                                                   .gang = a->gang.size,
-                                                   .resumed_step = a->resumed,
-                                                   .host = first->host,
-                                                   .build = version_build(),
-                                                   .commit = version_commit(),
-                                                   .argv = c->argv,
-                                                   .device = c->o->stand_in > 0
-                                                                 ? "stand-in"
-                                                                 : "cpu",
-                                                   .ranks = ranks.text,
-                                                   .peak_flops = peak,
-                                                   .pid = first->pid},
-                              e);
+        rc = db_attempt_begin(
+            &a->gang.attempt, c->db,
+            &(struct db_attempt){
+                .run = a->gang.run,
+                .gang = a->gang.size,
+                .resumed_step = a->resumed,
+                .host = first->host,
+                .build = version_build(),
+                .commit = version_commit(),
+                .argv = c->argv,
+                .device = c->o->stand_in > 0
+                              ? "stand-in"
+                              : device_name(c->tenant[a->job->study].device),
+                .ranks = ranks.text,
+                .peak_flops = peak,
+                .pid = first->pid},
+            e);
     str_release(&ranks);
     return rc;
 }
@@ -72,6 +74,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a,
 
     m.gang = a->gang.size;
     m.study = a->job->study;
+    m.device = (int32_t)c->tenant[a->job->study].device;
     m.run = a->gang.run;
     m.attempt = a->gang.attempt;
     m.seconds = a->job->seconds * (double)p->spec.steps /
@@ -84,6 +87,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a,
     for (int i = 0; i < a->gang.size; i++) {
         m.member = i;
         m.slot = workers_local(w, a->gang.slot[i]);
+        m.place = w->slot_place[a->gang.slot[i]];
         net_send(c->net, w->slot_rank[a->gang.slot[i]], MSG_ASSIGN, &m,
                  sizeof m);
     }

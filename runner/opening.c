@@ -59,6 +59,7 @@ static int make_setup(struct tenant *t, const struct coordinator *c,
     m->study = (int32_t)(t - c->tenant);
     m->log_level = (int32_t)log_level();
     m->stand_in = c->o->stand_in;
+    m->device = (int32_t)devices_asked(c, t);
     m->checkpoint_seconds = (double)t->study.checkpoint_seconds;
     m->n_valid = t->study.n_valid;
     memcpy(m->checkpoints, c->checkpoints, sizeof m->checkpoints);
@@ -177,6 +178,8 @@ int coordinator_meet(struct coordinator *c, struct err *e)
         for (int k = 0; k < c->n_tenant; k++)
             net_send(c->net, i, MSG_SETUP, &c->tenant[k].setup,
                      sizeof c->tenant[k].setup);
+    if (devices_agree(c, e))
+        return -1;
     c->on = (struct width_slots){c->workers.n_slots, c->workers.n_nodes,
                                  c->workers.slot_node};
     c->sched = sched_create(c->on.n_slots, c->on.node, c->on.n_nodes);

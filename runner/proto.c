@@ -20,6 +20,7 @@ static const struct {
     [MSG_HELLO]  = {"hello",  sizeof(struct msg_hello)},
     [MSG_SIGNAL] = {"signal", sizeof(struct msg_signal)},
     [MSG_GONE]   = {"gone",   sizeof(struct msg_gone)},
+    [MSG_DEVICE] = {"device", sizeof(struct msg_device)},
     [MSG_SETUP]  = {"setup",  sizeof(struct msg_setup)},
     [MSG_ASSIGN] = {"assign", sizeof(struct msg_assign)},
     [MSG_KILL]   = {"kill",   sizeof(struct msg_kill)},
@@ -57,6 +58,13 @@ static int check_content(int tag, const union proto_any *m)
                terminated(m->hello.commit, PROTO_HOST) && m->hello.slots > 0;
     case MSG_GONE:
         return terminated(m->gone.why, PROTO_TEXT);
+    case MSG_DEVICE:
+        for (int i = 0; i < PROTO_DEVICES; i++)
+            if (!terminated(m->device.uuid[i], PROTO_UUID))
+                return 0;
+        return terminated(m->device.what, PROTO_HOST) &&
+               terminated(m->device.why, PROTO_TEXT) &&
+               (!m->device.found || m->device.n > 0);
     case MSG_SETUP:
         for (int i = 0; i < TRAIN_SETS; i++)
             if (!terminated(m->setup.valid[i], PROTO_PATH))
@@ -64,7 +72,8 @@ static int check_content(int tag, const union proto_any *m)
         return m->setup.study >= 0 && m->setup.study < STUDIES_MAX &&
                terminated(m->setup.train, PROTO_PATH) &&
                terminated(m->setup.checkpoints, PROTO_PATH) &&
-               m->setup.n_valid >= 0 && m->setup.n_valid <= TRAIN_SETS;
+               m->setup.n_valid >= 0 && m->setup.n_valid <= TRAIN_SETS &&
+               m->setup.device >= 0 && m->setup.device < DEVICE_KINDS;
     case MSG_ASSIGN:
         return terminated(m->assign.rendezvous, PROTO_NAME) &&
                m->assign.gang > 0 && m->assign.gang <= GANG_MAX &&
@@ -72,7 +81,8 @@ static int check_content(int tag, const union proto_any *m)
                m->assign.study >= 0 && m->assign.study < STUDIES_MAX &&
                m->assign.n_trunk >= 0 && m->assign.n_trunk <= PROTO_TRUNKS &&
                m->assign.slot >= 0 && m->assign.run > 0 &&
-               m->assign.attempt > 0;
+               m->assign.device >= 0 && m->assign.device < DEVICE_KINDS &&
+               m->assign.place >= 0 && m->assign.attempt > 0;
     case MSG_STEPS:
         return m->steps.n > 0 && m->steps.n <= PROTO_STEPS;
     case MSG_EVAL:

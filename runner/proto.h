@@ -18,13 +18,14 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 4             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 5             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
     MSG_HELLO = 1, /* first: who and where I am */
     MSG_SIGNAL,    /* a signal arrived at my process */
     MSG_GONE,      /* a child died in the middle of a run */
+    MSG_DEVICE,    /* what I found to train on; once, if MSG_SETUP asks */
     /* coordinator -> supervisor -> child */
     MSG_SETUP,  /* once a study: what all its runs share */
     MSG_ASSIGN, /* be this member of this attempt of this run */
@@ -45,11 +46,13 @@ enum proto_tag {
 #define PROTO_TEXT 256
 #define PROTO_HOST 64
 #define PROTO_PATH 1024
-#define PROTO_NAME 64   /* rendezvous */
-#define PROTO_STEPS 64  /* most steps in one message */
-#define PROTO_TRUNKS 64 /* most trunks that one run leaves */
-#define GANG_MAX 64     /* most members of a run */
-#define STUDIES_MAX 16  /* most studies of one job */
+#define PROTO_NAME 64    /* rendezvous */
+#define PROTO_STEPS 64   /* most steps in one message */
+#define PROTO_TRUNKS 64  /* most trunks that one run leaves */
+#define PROTO_DEVICES 16 /* most devices of a node that are told apart */
+#define PROTO_UUID 40
+#define GANG_MAX 64    /* most members of a run */
+#define STUDIES_MAX 16 /* most studies of one job */
 
 struct msg_hello {
     uint64_t magic;
@@ -77,9 +80,17 @@ struct msg_gone {
     char why[PROTO_TEXT]; /* "killed by signal 11 (Segmentation fault)" */
 };
 
+struct msg_device {
+    int32_t found; /* 0: none, and why */
+    int32_t n;     /* devices that this rank sees */
+    char uuid[PROTO_DEVICES][PROTO_UUID];
+    char what[PROTO_HOST]; /* name of the first */
+    char why[PROTO_TEXT];
+};
+
 struct msg_setup {
-    int32_t study; /* its number, from 0 */
-    int32_t pad;
+    int32_t study;  /* its number, from 0 */
+    int32_t device; /* enum device_kind; not the CPU: answer with MSG_DEVICE */
     char train[PROTO_PATH]; /* absolute, as all paths here */
     char valid[TRAIN_SETS][PROTO_PATH];
     int32_t n_valid;
@@ -94,6 +105,8 @@ struct msg_assign {
     int32_t member, gang;
     int32_t study; /* whose setup holds */
     int32_t n_trunk;
+    int32_t device; /* enum device_kind, as all ranks agreed */
+    int32_t place;  /* of the slot on its node */
     int32_t pad;
     int64_t run, attempt;
     int64_t trunk, trunk_step;      /* begin with this one; 0: none */
@@ -154,6 +167,7 @@ union proto_any {
     struct msg_hello hello;
     struct msg_signal signal;
     struct msg_gone gone;
+    struct msg_device device;
     struct msg_setup setup;
     struct msg_assign assign;
     struct msg_kill kill;

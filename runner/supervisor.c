@@ -10,6 +10,7 @@
 #include "runner/version.h"
 #include "trainer/bench.h"
 #include "trainer/comm.h"
+#include "trainer/device.h"
 
 #include "base/hash.h"
 
@@ -112,6 +113,31 @@ struct supervisor *supervisor_create(struct net *net, int slots,
     gang_sweep();
     say_hello(s);
     return s;
+}
+
+/* Look for a device, without a context on one: that is the children's. */
+static void tell_device(struct supervisor *s, enum device_kind kind)
+{
+    const struct engine_api *api;
+    struct engine_device d;
+    struct msg_device m;
+    struct err e;
+
+    memset(&m, 0, sizeof m);
+    if (device_open(&api, kind, &e) || !api || api->devices(&m.n, &e)) {
+        snprintf(m.why, sizeof m.why, "%.*s", PROTO_TEXT - 1, e.text);
+    } else {
+        m.found = 1;
+        for (int i = 0; i < m.n && i < PROTO_DEVICES; i++) {
+            if (api->describe(&d, i, &e))
+                break;
+            snprintf(m.uuid[i], sizeof m.uuid[i], "%.*s", PROTO_UUID - 1,
+                     d.uuid);
+            if (i == 0)
+                snprintf(m.what, sizeof m.what, "%.*s", PROTO_HOST - 1, d.name);
+        }
+    }
+    net_send(s->net, COORDINATOR, MSG_DEVICE, &m, sizeof m);
 }
 
 /* The child of this slot is gone, or about to be: collect it. */
@@ -228,6 +254,8 @@ int supervisor_handle(struct supervisor *s, int tag, const union proto_any *m,
         s->setup[m->setup.study] = m->setup;
         if (s->n_setup <= m->setup.study)
             s->n_setup = m->setup.study + 1;
+        if (m->setup.device != DEVICE_CPU)
+            tell_device(s, (enum device_kind)m->setup.device);
         break;
     case MSG_ASSIGN:
         BUG_ON(m->assign.slot >= s->n);

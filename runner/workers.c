@@ -2,6 +2,7 @@
 #include "runner/workers.h"
 
 #include "base/mem.h"
+#include "trainer/device.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ void workers_release(struct workers *w)
     free(w->rank);
     free(w->slot_rank);
     free(w->slot_node);
+    free(w->slot_place);
     memset(w, 0, sizeof *w);
 }
 
@@ -47,11 +49,15 @@ static void complete(struct workers *w)
     }
     w->slot_rank = xcalloc((size_t)w->n_slots, sizeof(int));
     w->slot_node = xcalloc((size_t)w->n_slots, sizeof(int));
+    w->slot_place = xcalloc((size_t)w->n_slots, sizeof(int));
     for (int i = 0; i < w->n; i++)
         for (int k = 0; k < w->rank[i].hello.slots; k++) {
             w->slot_rank[w->rank[i].first + k] = i;
             w->slot_node[w->rank[i].first + k] = w->rank[i].node;
         }
+    for (int i = 0; i < w->n_slots; i++)
+        for (int k = 0; k < i; k++)
+            w->slot_place[i] += w->slot_node[k] == w->slot_node[i];
 }
 
 int workers_hello(struct workers *w, int rank, const struct msg_hello *m,
@@ -83,6 +89,47 @@ int workers_slot(const struct workers *w, int rank, int local)
 int workers_local(const struct workers *w, int slot)
 {
     return slot - w->rank[w->slot_rank[slot]].first;
+}
+
+int workers_device(struct workers *w, int rank, const struct msg_device *m)
+{
+    BUG_ON(rank < 0 || rank >= w->n || !w->rank[rank].there);
+    w->rank[rank].told = 1;
+    w->rank[rank].device = *m;
+    for (int i = 0; i < w->n; i++)
+        if (!w->rank[i].told)
+            return 0;
+    return 1;
+}
+
+int workers_devices_check(const struct workers *w, struct err *e)
+{
+    const char **uuid;
+    int rc = 0;
+
+    for (int i = 0; i < w->n; i++)
+        if (!w->rank[i].device.found)
+            return err_set(e, ERR_ENV, "rank %d on %s: %s", i,
+                           w->rank[i].hello.host, w->rank[i].device.why);
+    uuid = xcalloc((size_t)w->n_slots, sizeof *uuid);
+    for (int node = 0; node < w->n_nodes && !rc; node++) {
+        const char *host = "";
+        int n = 0;
+
+        for (int s = 0; s < w->n_slots; s++) {
+            const struct worker *r = &w->rank[w->slot_rank[s]];
+            if (w->slot_node[s] != node)
+                continue;
+            host = r->hello.host;
+            uuid[n++] =
+                r->device.uuid[w->slot_place[s] % r->device.n % PROTO_DEVICES];
+        }
+        rc = device_distinct(uuid, n, e);
+        if (rc)
+            err_prefix(e, "%s: ", host);
+    }
+    free(uuid);
+    return rc;
 }
 
 int workers_crowded(const struct workers *w, char *text, size_t room)

@@ -12,6 +12,8 @@ struct worker {
     int first; /* its first slot of the job */
     int node;
     struct msg_hello hello;
+    int told; /* what it has found to train on */
+    struct msg_device device;
 };
 
 struct workers {
@@ -19,6 +21,7 @@ struct workers {
     struct worker *rank;
     int n_slots, n_nodes;
     int *slot_rank, *slot_node; /* (n_slots), once complete */
+    int *slot_place;            /* among the slots of its node */
 };
 
 void workers_init(struct workers *w, int ranks);
@@ -34,6 +37,10 @@ int workers_missing(const struct workers *w);
 /* Slot of the job from a rank and its own number; -1: no such slot. */
 int workers_slot(const struct workers *w, int rank, int local);
 int workers_local(const struct workers *w, int slot);
+/* Note what a rank has found; 1 when all have told. */
+int workers_device(struct workers *w, int rank, const struct msg_device *m);
+/* Has every slot a device of its own?  -1 with the cause and what to do. */
+int workers_devices_check(const struct workers *w, struct err *e);
 /* More slots than cores somewhere, or ranks bound to fewer cores than they
  * have slots: say so in one line; returns 0 when all is well. */
 int workers_crowded(const struct workers *w, char *text, size_t room);

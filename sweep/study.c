@@ -53,6 +53,7 @@ static const struct field train_fields[] = {
     {"max_attempts", FIELD_INT, 0, NULL, AT(max_attempts), 1, 1000},
     {"gang",         FIELD_INT, 0, NULL, AT(gang), 0, 65536},
     {"trunk",        OWN}, /* the stages', who print it */
+    {"device",       FIELD_DEVICE, 0, NULL, AT(device), 0, 0},
 };
 static const struct field optimizer_fields[] = {
     {"name",         SPEC("optim.name")},
@@ -296,6 +297,7 @@ static void defaults(struct study *s)
     s->trunk = 1;
     s->checkpoint_seconds = 60;
     s->max_attempts = 3;
+    s->device = DEVICE_AUTO;
 }
 
 static int read_root(struct study *s, const struct doc *d, struct err *e)

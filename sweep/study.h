@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "sweep/device_kind.h"
 #include "sweep/shape.h"
 #include "sweep/spec.h"
 
@@ -92,6 +93,7 @@ struct study {
     int64_t checkpoint_seconds;
     int max_attempts;
     int gang; /* processes a run; 0: by rule */
+    enum device_kind device;
     int n_stage;
     struct stage stage[STUDY_STAGES];
 };

@@ -42,6 +42,7 @@ static int field_read(void *base, struct run_spec *spec, const struct field *f,
                       const struct doc *d, int node, struct err *e)
 {
     void *slot = (char *)base + f->offset;
+    struct err why;
     double real;
     int64_t i;
 
@@ -68,6 +69,10 @@ static int field_read(void *base, struct run_spec *spec, const struct field *f,
         return doc_bool(slot, d, node, f->key, e);
     case FIELD_NAME:
         return doc_name(slot, 32, d, node, f->key, e);
+    case FIELD_DEVICE:
+        if (!device_parse(slot, doc_text(d, node), &why))
+            return 0;
+        return doc_error(d, node, e, "%s: %s", f->key, why.text);
     case FIELD_AXIS:
         return axis_read(slot, d, node, f->key, (int)f->hi, e);
     case FIELD_OWN:

@@ -14,6 +14,7 @@ enum field_kind {
     FIELD_REAL,
     FIELD_BOOL, /* an int; lo is the default, which is not printed */
     FIELD_NAME,
+    FIELD_DEVICE,
     FIELD_AXIS,
     FIELD_OWN /* has a function of its own */
 };

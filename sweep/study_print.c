@@ -57,6 +57,9 @@ static void print_value(struct str *out, const void *slot,
     case FIELD_NAME:
         print_quoted(out, slot);
         break;
+    case FIELD_DEVICE:
+        str_add(out, device_name(*(const enum device_kind *)slot));
+        break;
     case FIELD_AXIS:
         axis_print(out, slot);
         break;

@@ -7,22 +7,6 @@
 #include <limits.h>
 #include <string.h>
 
-static const char *const kind_name[] = {[DEVICE_CPU] = "cpu",
-                                        [DEVICE_AUTO] = "auto",
-                                        [DEVICE_CUDA] = "cuda",
-                                        [DEVICE_CUEMU] = "cuemu"};
-
-int device_parse(enum device_kind *kind, const char *name, struct err *e)
-{
-    for (size_t i = 0; i < ARRAY_LEN(kind_name); i++)
-        if (!strcmp(name, kind_name[i])) {
-            *kind = (enum device_kind)i;
-            return 0;
-        }
-    return err_set(e, ERR_USAGE,
-                   "no device \"%s\"; expected cpu, auto, cuda or cuemu", name);
-}
-
 int device_load(const struct engine_api **api, const char *path, struct err *e)
 {
     engine_entry *entry;
@@ -81,9 +65,9 @@ int device_distinct(const char *const *uuid, int n, struct err *e)
             if (!strcmp(uuid[i], uuid[j]))
                 return err_set(e, ERR_USAGE,
                                "processes %d and %d of this node have the same "
-                               "GPU (%s); give each its own, for example with "
-                               "srun --gpus-per-task=1 or "
-                               "--gpu-bind=single:1",
+                               "GPU (%s): start one process a GPU, each with "
+                               "its own (srun --gpus-per-task=1 or "
+                               "--gpu-bind=single:1)",
                                i, j, uuid[i]);
     return 0;
 }

@@ -8,17 +8,8 @@
 #define LOGLOG_TRAINER_DEVICE_H
 
 #include "base/err.h"
+#include "sweep/device_kind.h"
 #include "trainer/cuda/engine.h"
-
-enum device_kind {
-    DEVICE_CPU,
-    DEVICE_AUTO, /* a GPU when there is one, else the CPU */
-    DEVICE_CUDA,
-    DEVICE_CUEMU
-};
-
-/* "cpu", "auto", "cuda" or "cuemu"; -1 with *e for anything else. */
-int device_parse(enum device_kind *kind, const char *name, struct err *e);
 
 /* The engine for this kind.  Returns 0 with *api, which is NULL for the CPU:
  * when that was asked for, or by DEVICE_AUTO when there is no GPU, and then
@@ -32,9 +23,9 @@ int device_open(const struct engine_api **api, enum device_kind kind,
 /* The same of a given plugin file. */
 int device_load(const struct engine_api **api, const char *path, struct err *e);
 
-/* Which device a member takes, by its place among those of its node, and -1
- * with ERR_USAGE when two members would share one; uuids are those of all
- * members of the node, in the order of their places. */
+/* Do the first n processes of a node, one a device, have a device each?  uuid
+ * are those of the devices in the order of the processes' places; -1 with
+ * ERR_USAGE and what to do when two are the same. */
 int device_distinct(const char *const *uuid, int n, struct err *e);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define ROWS 8 /* windows computed at a time */
+#define AT_ONCE 8
 #define LN2 0.69314718055994530942
 
 int eval_init(struct eval_set *s, const struct shard_set *set,
@@ -24,6 +24,7 @@ int eval_init(struct eval_set *s, const struct shard_set *set,
         .set = set,
         .seq_len = T,
         .windows = windows,
+        .at_once = AT_ONCE,
         .tokens = windows * T,
         .bytes = shard_bytes(set, 1, windows * T),
         .nats = {.element = sizeof(double)},
@@ -33,27 +34,38 @@ int eval_init(struct eval_set *s, const struct shard_set *set,
     return comm_alloc(&s->nats, c, e);
 }
 
-int evaluate(double *nats, struct eval_set *s, struct model *model,
+int eval_by_model(void *ctx, double *nats, const int32_t *tokens,
+                  int64_t windows, struct err *e)
+{
+    (void)e;
+    model_eval(ctx, nats, tokens, windows);
+    return 0;
+}
+
+int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
              struct comm *c, const volatile sig_atomic_t *stop, struct err *e)
 {
     struct comm_array *shared[] = {&s->nats};
     int64_t T = s->seq_len;
     int64_t at = (int64_t)s->nats.bound[comm_member(c)];
     int64_t end = (int64_t)s->nats.bound[comm_member(c) + 1];
-    int32_t *tokens = xmalloc(sizeof *tokens * ROWS * (size_t)(T + 1));
+    int32_t *tokens = xmalloc(sizeof *tokens * (size_t)(s->at_once * (T + 1)));
     const double *sum = s->nats.data;
     unsigned stopped;
+    int rc = 0;
 
-    while (at < end && !(stop && *stop)) {
-        int64_t rows = end - at < ROWS ? end - at : ROWS;
+    while (!rc && at < end && !(stop && *stop)) {
+        int64_t rows = end - at < s->at_once ? end - at : s->at_once;
 
         for (int64_t r = 0; r < rows; r++)
             shard_read(tokens + r * (T + 1), s->set, (at + r) * T, T + 1);
-        model_eval(model, (double *)s->nats.data + at, tokens, rows);
+        rc = losses(ctx, (double *)s->nats.data + at, tokens, rows, e);
         comm_beat(c);
         at += rows;
     }
     free(tokens);
+    if (rc)
+        return -1;
     stopped = at < end;
     if (comm_agree(c, &stopped, NULL, e))
         return -1;

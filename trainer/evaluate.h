@@ -23,9 +23,17 @@
 struct eval_set {
     const struct shard_set *set; /* borrowed */
     int64_t seq_len, windows;
+    int64_t at_once;        /* windows computed at a time; may be changed */
     int64_t tokens, bytes;  /* of the targets */
     struct comm_array nats; /* a double a window */
 };
+
+/* Computes the losses of some windows of T + 1 tokens: a model of the CPU
+ * (eval_by_model, ctx a struct model), or a device. */
+typedef int eval_losses(void *ctx, double *nats, const int32_t *tokens,
+                        int64_t windows, struct err *e);
+int eval_by_model(void *ctx, double *nats, const int32_t *tokens,
+                  int64_t windows, struct err *e);
 
 /* Prepare a set; it lives as long as *c.  -1 with ERR_USAGE when the set is
  * too short or its vocabulary larger than the model's, ERR_ENV when there is
@@ -36,7 +44,7 @@ int eval_init(struct eval_set *s, const struct shard_set *set,
 /* *nats is the sum over all targets.  1 when *stop (may be NULL) became
  * nonzero on any member meanwhile: *nats is then not to be used.  Between two
  * evaluations of the same set the members must have met.  Collective. */
-int evaluate(double *nats, struct eval_set *s, struct model *model,
+int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
              struct comm *c, const volatile sig_atomic_t *stop, struct err *e);
 
 /* Bits per byte of the text from nats. */

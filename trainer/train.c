@@ -92,7 +92,7 @@ static int evaluate_set(struct train *t, int set, struct err *e)
         .eval_tokens = s->tokens,
     };
     double begun = train_clock(), nats;
-    int rc = evaluate(&nats, s, t->model, t->comm, t->env->stop, e);
+    int rc = evaluate(&nats, s, t->ops->losses, t, t->comm, t->env->stop, e);
 
     r.seconds = train_clock() - begun;
     t->eval_seconds += r.seconds;
@@ -206,6 +206,7 @@ int train(struct train_result *result, const struct run_spec *spec,
     struct err why = {ERR_FAILED, ""};
     int end = run(&t, &why);
 
+    t.failed = end < 0;
     if (end < 0) {
         if (t.comm)
             comm_fail(t.comm, &why);

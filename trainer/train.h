@@ -4,11 +4,14 @@
  * reports to an observer and has not heard of SQLite, MPI or the scheduler.
  * The result depends on the spec and the data alone: the same bits for any
  * gang, for any interruption and resumption, and whether the first steps were
- * taken by this run or by another one that shares them (CPU). */
+ * taken by this run or by another one that shares them (CPU).  On a device
+ * (docs/gpu.md) it is the same within the rounding of bf16, and the same bits
+ * again on as many of the same devices; checkpoints are the CPU's. */
 #ifndef LOGLOG_TRAINER_TRAIN_H
 #define LOGLOG_TRAINER_TRAIN_H
 
 #include "base/err.h"
+#include "sweep/device_kind.h"
 #include "sweep/spec.h"
 
 #include <limits.h>
@@ -32,7 +35,12 @@ struct train_env {
                                    members were killed: comm_forget (comm.h) */
     double peer_seconds;        /* a member that shows no progress for so long
                                    is given up; 0: 60 */
-    int64_t run_id;             /* for messages and faults */
+    enum device_kind device;    /* what to train on */
+    int place;          /* this process among those of its node that have a
+                           device each: it takes device place % devices */
+    int64_t micro_rows; /* sequences at a time on a device; 0: as many as fit */
+    int recompute;      /* enum engine_recompute (cuda/engine.h) */
+    int64_t run_id;     /* for messages and faults */
     int64_t attempt;
     const volatile sig_atomic_t *stop; /* nonzero: checkpoint and return;
                                           NULL: never */

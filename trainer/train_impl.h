@@ -1,11 +1,11 @@
-/* train_impl: private to train.c, train_open.c, train_step.c and
- * train_save.c. */
+/* train_impl: private to the files train*.c. */
 #ifndef LOGLOG_TRAINER_TRAIN_IMPL_H
 #define LOGLOG_TRAINER_TRAIN_IMPL_H
 
 #include "trainer/batches.h"
 #include "trainer/checkpoint.h"
 #include "trainer/comm.h"
+#include "trainer/device.h"
 #include "trainer/evaluate.h"
 #include "trainer/model.h"
 #include "trainer/reduce.h"
@@ -13,7 +13,29 @@
 #include "trainer/writer.h"
 
 /* What the members agree on between two steps. */
-enum { WANT_STOP = 1, WANT_CHECKPOINT = 2, NO_MEMORY = 4 };
+enum { WANT_STOP = 1, WANT_CHECKPOINT = 2, NO_MEMORY = 4, NO_DEVICE = 8 };
+
+struct train;
+
+/* What a run is computed on.  All but close and losses are collective. */
+struct train_ops {
+    /* Memory, t->n; 1 with t->text when there is not enough. */
+    int (*open)(struct train *t, struct err *e);
+    void (*close)(struct train *t);
+    /* The state to begin with: a checkpoint's, or the seed's if c is NULL. */
+    int (*begin)(struct train *t, const struct checkpoint *c, struct err *e);
+    /* The blocks, for member 0 to write (others get NULLs or anything); with
+     * *stays they do not change before they are asked for again. */
+    int (*blocks)(const float *block[CHECKPOINT_BLOCKS], int *stays,
+                  struct train *t, struct err *e);
+    /* The gradient of the next step: the sum of the batch's losses and the
+     * gradient's norm. */
+    int (*gradient)(double *nats, double *norm, struct train *t, struct err *e);
+    /* AdamW with the gradient times `scale`. */
+    int (*update)(struct train *t, double lr, double scale, struct err *e);
+    eval_losses *losses; /* ctx is the struct train */
+};
+extern const struct train_ops train_cpu, train_device;
 
 /* A run in training, as one member sees it.  The gang's arrays are written by
  * their owners as comm.h says; of the n floats of a model a member owns a
@@ -27,9 +49,15 @@ struct train {
     struct shard_set *train_set, *valid_set[TRAIN_SETS];
     struct batches batches;
     struct eval_set eval[TRAIN_SETS];
+    int64_t eval_at_once; /* windows; 0: as eval_init says */
 
+    const struct train_ops *ops;
+    size_t n;        /* floats of the model */
+    int32_t *tokens; /* of one leaf, or of a member's rows */
+    int failed;      /* train() ends with an error */
+
+    /* train_cpu.c */
     struct model *model;
-    size_t n;                    /* floats of the model */
     struct reduce reduce;        /* who computes which leaves */
     struct comm_array nodes;     /* a gradient a node of reduce */
     struct comm_array leaf_nats; /* a double a leaf */
@@ -38,7 +66,13 @@ struct train {
     struct comm_array params;    /* data is model_params in a gang of one */
     struct comm_array m, v;
     float *scratch[RUN_LEAVES]; /* reduce.depth gradients, zero between steps */
-    int32_t *tokens;            /* of one leaf */
+    const float *summed;        /* the whole gradient of this step */
+
+    /* train_device.c */
+    const struct engine_api *api;
+    struct engine *engine;
+    float *host;                /* pinned: the blocks, member 0 */
+    struct comm_array row_nats; /* a double a row of the batch */
 
     struct checkpoint_state state;
     struct writer *writer;  /* member 0 with a checkpoint_dir, else NULL */
@@ -59,6 +93,12 @@ void train_observe(struct train *t, int answer);
  * trunk or the seed.  1 with t->text when it does not fit. */
 int train_open(struct train *t, struct err *e);
 void train_close(struct train *t);
+/* All members have room, or none goes on: 1 with t->text.  Collective. */
+int train_agree_room(struct train *t, int failed, const struct err *why,
+                     struct err *e);
+/* train_device.c: t->api, if there is a device for this run.  Not
+ * collective. */
+int train_device_find(struct train *t, struct err *e);
 
 /* train_step.c: one optimiser step.  1 with t->text when it diverged. */
 int train_step(struct train *t, struct err *e);

@@ -47,9 +47,8 @@ static int open_data(struct train *t, struct err *e)
 
 /* --- memory --- */
 
-/* All members have room, or none goes on: 1 with t->text. */
-static int agree_room(struct train *t, int failed, const struct err *why,
-                      struct err *e)
+int train_agree_room(struct train *t, int failed, const struct err *why,
+                     struct err *e)
 {
     unsigned bits = failed ? NO_MEMORY : 0;
 
@@ -58,96 +57,6 @@ static int agree_room(struct train *t, int failed, const struct err *why,
     if (comm_agree(t->comm, &bits, t->text, e))
         return -1;
     return bits & NO_MEMORY ? 1 : 0;
-}
-
-/* What one member needs for itself. */
-static int own_memory(struct train *t, struct err *e)
-{
-    size_t T1 = (size_t)t->spec->model.seq_len + 1;
-    size_t rows = (size_t)t->batches.rows / (size_t)t->reduce.leaves;
-    char size[STR_DOUBLE];
-
-    if (model_create(&t->model, t->spec, e))
-        return -1;
-    t->n = model_size(t->model);
-    for (int i = 0; i < t->reduce.depth; i++) {
-        t->scratch[i] = mem_tensor(t->n * sizeof(float));
-        if (!t->scratch[i])
-            return err_set(e, ERR_ENV, "no memory for %d gradients of %s",
-                           t->reduce.depth,
-                           str_bytes(size, (double)t->n * sizeof(float)));
-    }
-    t->tokens = mem_tensor(rows * T1 * sizeof *t->tokens);
-    if (!t->tokens)
-        return err_set(e, ERR_ENV, "no memory for a batch of %s",
-                       str_bytes(size, (double)rows * (double)T1 * 4));
-    return 0;
-}
-
-/* Whole blocks of the flat array, spread over the members. */
-static void share_blocks(struct comm_array *floats, struct comm_array *blocks,
-                         const struct train *t)
-{
-    size_t n_block = (t->n + ADAMW_BLOCK - 1) / ADAMW_BLOCK;
-    size_t g = (size_t)comm_size(t->comm);
-
-    for (size_t m = 0; m <= g; m++) {
-        size_t b = n_block * m / g;
-        blocks->bound[m] = b;
-        floats->bound[m] = b * ADAMW_BLOCK < t->n ? b * ADAMW_BLOCK : t->n;
-    }
-}
-
-/* The gang's arrays.  comm_alloc fails on all members or on none. */
-static int common_memory(struct train *t, struct err *e)
-{
-    struct comm *c = t->comm;
-    int g = comm_size(c);
-
-    t->nodes.element = t->params.element = sizeof(float);
-    t->leaf_nats.element = t->norms.element = sizeof(double);
-    for (int m = 0; m <= g; m++) {
-        t->nodes.bound[m] = (size_t)t->reduce.bound[m] * t->n;
-        t->leaf_nats.bound[m] = (size_t)(t->reduce.leaves * m / g);
-    }
-    share_blocks(&t->params, &t->norms, t);
-    t->m = t->v = t->grad = t->params;
-    if (g == 1)
-        t->params.data = model_params(t->model);
-    else if (comm_alloc(&t->params, c, e))
-        return -1;
-    if (t->reduce.n_node > 1 && comm_alloc(&t->grad, c, e))
-        return -1;
-    if (comm_alloc(&t->nodes, c, e) || comm_alloc(&t->leaf_nats, c, e) ||
-        comm_alloc(&t->norms, c, e) || comm_alloc(&t->m, c, e) ||
-        comm_alloc(&t->v, c, e))
-        return -1;
-    for (int i = 0; i < t->env->n_valid; i++)
-        if (eval_init(&t->eval[i], t->valid_set[i], t->spec, c, e))
-            return -1;
-    return 0;
-}
-
-static int open_memory(struct train *t, struct err *e)
-{
-    struct err why;
-    int rc;
-
-    reduce_init(&t->reduce, run_leaves(t->spec), comm_size(t->comm));
-    rc = own_memory(t, &why);
-    if (rc && why.cls != ERR_ENV) {
-        *e = why;
-        return -1;
-    }
-    rc = agree_room(t, rc, &why, e);
-    if (rc)
-        return rc;
-    rc = common_memory(t, &why);
-    if (rc && why.cls != ERR_ENV) {
-        *e = why;
-        return -1;
-    }
-    return agree_room(t, rc, &why, e);
 }
 
 /* --- the state to begin with --- */
@@ -209,40 +118,14 @@ static int open_origin(struct checkpoint *c, const struct origin *o,
            checkpoint_open(c, path, e);
 }
 
-/* This member's part of the blocks. */
-static void load(struct train *t, const struct checkpoint *c)
-{
-    float *to[CHECKPOINT_BLOCKS] = {t->params.data, t->m.data, t->v.data};
-    size_t from = t->params.bound[comm_member(t->comm)];
-    size_t end = t->params.bound[comm_member(t->comm) + 1];
-
-    for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
-        memcpy(to[b] + from, c->block[b] + from, (end - from) * sizeof(float));
-    t->state = c->state;
-}
-
-/* This member's part of the initial weights. */
-static void sow(struct train *t)
-{
-    size_t from = t->params.bound[comm_member(t->comm)];
-    size_t end = t->params.bound[comm_member(t->comm) + 1];
-
-    model_init(t->model, t->spec->seed);
-    if (comm_size(t->comm) > 1)
-        memcpy((float *)t->params.data + from, model_params(t->model) + from,
-               (end - from) * sizeof(float));
-    t->state.evaluated = 1; /* nothing is due at step 0 */
-}
-
 static int begin(struct train *t, struct err *e)
 {
-    struct comm_array *shared[] = {&t->params, &t->m, &t->v};
     struct comm_array word = {.element = sizeof(struct origin)};
-    int me = comm_member(t->comm), g = comm_size(t->comm), rc = -1;
+    int me = comm_member(t->comm), rc = -1;
     struct checkpoint c = {0};
     struct origin *o;
 
-    for (int m = 1; m <= g; m++)
+    for (int m = 1; m <= comm_size(t->comm); m++)
         word.bound[m] = 1; /* member 0 writes it */
     if (comm_alloc(&word, t->comm, e))
         return -1;
@@ -254,9 +137,9 @@ static int begin(struct train *t, struct err *e)
     if (o->from != FROM_SEED && me != 0 && open_origin(&c, o, t, e))
         goto out;
     if (o->from == FROM_SEED)
-        sow(t);
+        t->state.evaluated = 1; /* nothing is due at step 0 */
     else
-        load(t, &c);
+        t->state = c.state;
     /* What another run has evaluated is not this run's, and the last
      * evaluation is what the result says. */
     if (t->state.step == t->spec->steps)
@@ -264,17 +147,66 @@ static int begin(struct train *t, struct err *e)
     else if (o->from == FROM_TRUNK)
         t->state.evaluated = 1;
     t->unsaved = o->from != FROM_CHECKPOINT || o->kind != CHECKPOINT_TRUNK;
-    rc = comm_share(t->comm, shared, 3, e);
-    if (!rc && g > 1)
-        memcpy(model_params(t->model), t->params.data, t->n * sizeof(float));
-    if (!rc)
-        model_refresh(t->model);
+    rc = t->ops->begin(t, o->from == FROM_SEED ? NULL : &c, e);
 out:
     checkpoint_close(&c);
     return rc;
 }
 
 /* --- */
+
+static int open_evals(struct train *t, struct err *e)
+{
+    struct err why;
+    int rc = 0;
+
+    for (int i = 0; i < t->env->n_valid && !rc; i++) {
+        rc = eval_init(&t->eval[i], t->valid_set[i], t->spec, t->comm, &why);
+        if (!rc && t->eval_at_once)
+            t->eval[i].at_once = t->eval_at_once;
+    }
+    if (rc && why.cls != ERR_ENV) {
+        *e = why;
+        return -1;
+    }
+    return train_agree_room(t, rc, &why, e);
+}
+
+/* The CPU, or the device if all members have one that this model can be had
+ * on. */
+static int choose_ops(struct train *t, struct err *e)
+{
+    enum device_kind kind = t->env->device;
+    char text[COMM_TEXT] = "";
+    unsigned bits = 0;
+    struct err why;
+    int rc;
+
+    t->ops = &train_cpu;
+    if (kind == DEVICE_CPU ||
+        (kind == DEVICE_AUTO && t->spec->dtype != DTYPE_BF16))
+        return 0;
+    rc = train_device_find(t, &why);
+    if (rc) {
+        bits = NO_DEVICE;
+        snprintf(text, sizeof text, "%.*s", COMM_TEXT - 1, why.text);
+    }
+    if (comm_agree(t->comm, &bits, text, e))
+        return -1;
+    if (!(bits & NO_DEVICE)) {
+        t->ops = &train_device;
+        return 0;
+    }
+    if (!rc) /* of another member: the beginning of its reason */
+        err_set(&why, ERR_ENV, "%s", text);
+    if (kind != DEVICE_AUTO) {
+        *e = why;
+        return -1;
+    }
+    if (t->env->member == 0)
+        log_warn("training on the CPU: %s", why.text);
+    return 0;
+}
 
 int train_open(struct train *t, struct err *e)
 {
@@ -293,7 +225,11 @@ int train_open(struct train *t, struct err *e)
         return -1;
     if (open_data(t, e))
         return -1;
-    rc = open_memory(t, e);
+    rc = choose_ops(t, e);
+    if (!rc)
+        rc = t->ops->open(t, e);
+    if (!rc)
+        rc = open_evals(t, e);
     if (rc)
         return rc;
     if (begin(t, e))
@@ -306,10 +242,8 @@ int train_open(struct train *t, struct err *e)
 void train_close(struct train *t)
 {
     writer_destroy(t->writer);
-    for (int i = 0; i < t->reduce.depth; i++)
-        mem_tensor_free(t->scratch[i]);
-    mem_tensor_free(t->tokens);
-    model_destroy(t->model);
+    if (t->ops)
+        t->ops->close(t);
     comm_close(t->comm);
     shard_close(t->train_set);
     for (int i = 0; i < TRAIN_SETS; i++)

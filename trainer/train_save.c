@@ -24,6 +24,8 @@ static int take_written(struct train *t, int wait, struct err *e)
     struct written w;
     int done;
 
+    if (!t->writer)
+        return 0;
     do {
         done = writer_done(&w, t->writer, wait ? WAIT_MS : 0);
         comm_beat(t->comm);
@@ -71,19 +73,15 @@ int train_save_trunk_due(const struct train *t)
 /* Member 0's part: begin, and see it through when that is asked for or when
  * the blocks themselves are being written. */
 static int write_one(struct train *t, enum checkpoint_kind kind, int wait,
+                     const float *const block[CHECKPOINT_BLOCKS], int stays,
                      struct err *e)
 {
-    const float *const block[CHECKPOINT_BLOCKS] = {t->params.data, t->m.data,
-                                                   t->v.data};
     char path[PATH_MAX];
-    struct err why;
 
-    if (take_written(t, 1, &why)) /* the one before */
-        warn_unwritten(&why);
     if (checkpoint_path(path, t->env->checkpoint_dir, t->spec, t->state.step,
                         kind, e))
         return -1;
-    if (writer_start(t->writer, path, &t->state, block) || wait)
+    if (writer_start(t->writer, path, &t->state, block, stays) || wait)
         return take_written(t, 1, e);
     return 0;
 }
@@ -91,14 +89,17 @@ static int write_one(struct train *t, enum checkpoint_kind kind, int wait,
 int train_save(struct train *t, enum checkpoint_kind kind, int wait,
                struct err *e)
 {
-    struct comm_array *shared[] = {&t->params, &t->m, &t->v};
+    const float *block[CHECKPOINT_BLOCKS];
     double begun = train_clock(), stood;
     unsigned bits = 0; /* nothing but to meet again */
     struct err why;
+    int stays;
 
-    if (comm_share(t->comm, shared, 3, e))
+    if (take_written(t, 1, &why)) /* the one before */
+        warn_unwritten(&why);
+    if (t->ops->blocks(block, &stays, t, e))
         return -1;
-    if (t->writer && write_one(t, kind, wait, &why)) {
+    if (t->writer && write_one(t, kind, wait, block, stays, &why)) {
         if (wait) {
             *e = why;
             return -1; /* which the others hear of */

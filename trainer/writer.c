@@ -101,13 +101,13 @@ static int start_thread(struct writer *w)
 
 int writer_start(struct writer *w, const char *path,
                  const struct checkpoint_state *state,
-                 const float *const block[CHECKPOINT_BLOCKS])
+                 const float *const block[CHECKPOINT_BLOCKS], int stays)
 {
     int borrowed, rc;
 
     BUG_ON(w->started);
     clock_gettime(CLOCK_MONOTONIC, &w->begun);
-    if (!w->copy)
+    if (!w->copy && !stays)
         w->copy = malloc(CHECKPOINT_BLOCKS * w->n * sizeof(float));
     borrowed = !w->copy;
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
@@ -127,7 +127,7 @@ int writer_start(struct writer *w, const char *path,
         w->started = 2; /* nothing to join */
         w->finished = 1;
     }
-    return borrowed;
+    return borrowed && !stays;
 }
 
 int writer_done(struct written *r, struct writer *w, int wait_ms)

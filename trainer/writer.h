@@ -1,6 +1,7 @@
 /* writer: checkpoints written in the background, from a copy.
  *
- * Training stands still while the blocks are copied; a thread of its own then
+ * Training stands still while the blocks are copied (from a device: while they
+ * come from there); a thread of its own then
  * computes checksums, writes, syncs and renames.  One checkpoint is written at
  * a time. */
 #ifndef LOGLOG_TRAINER_WRITER_H
@@ -19,12 +20,13 @@ void writer_destroy(struct writer *w);
 /* Is a checkpoint being written, or finished but not yet taken? */
 int writer_busy(const struct writer *w);
 
-/* Begin to write; BUG if busy.  When there is no memory for a copy the blocks
- * themselves are written: returns 1, and they must not change before
- * writer_done said 1; 0 otherwise. */
+/* Begin to write; BUG if busy.  With `stays` the blocks are a copy already,
+ * which will not change before writer_done said 1.  When there is no memory
+ * for a copy the blocks themselves are written: returns 1, and they must not
+ * change either; 0 otherwise. */
 int writer_start(struct writer *w, const char *path,
                  const struct checkpoint_state *state,
-                 const float *const block[CHECKPOINT_BLOCKS]);
+                 const float *const block[CHECKPOINT_BLOCKS], int stays);
 
 /* What became of it. */
 struct written {

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static void names(void **state)
     assert_int_equal(kind, DEVICE_CUEMU);
     assert_int_equal(device_parse(&kind, "gpu", &e), -1);
     assert_int_equal(e.cls, ERR_USAGE);
-    assert_non_null(strstr(e.text, "expected cpu, auto, cuda or cuemu"));
+    assert_non_null(strstr(e.text, "cpu, auto, cuda or cuemu expected"));
 }
 
 static void the_cpu_needs_nothing(void **state)
@@ -59,6 +60,34 @@ static void not_a_plugin(void **state)
     assert_non_null(strstr(e.text, "is not a plugin"));
     assert_int_equal(device_load(&api, "/nowhere/lib.so", &e), -1);
     assert_non_null(strstr(e.text, "/nowhere/lib.so"));
+}
+
+static void cannot_be_used(const char *folder, const char *text)
+{
+    const struct engine_api *api;
+    char path[512];
+    struct err e = {0};
+
+    snprintf(path, sizeof path, "%s/%s", LOGLOG_CUEMU_DIR, folder);
+    setenv("LOGLOG_PLUGINS", path, 1);
+    assert_int_equal(device_open(&api, DEVICE_CUDA, &e), -1);
+    unsetenv("LOGLOG_PLUGINS");
+    assert_int_equal(e.cls, ERR_ENV);
+    print_message("%s\n", e.text);
+    assert_non_null(strstr(e.text, text));
+    assert_null(strchr(e.text, '\n'));
+}
+
+static void of_another_version(void **state)
+{
+    (void)state;
+    cannot_be_used("other", "is of another version than this program");
+}
+
+static void libraries_hidden(void **state)
+{
+    (void)state;
+    cannot_be_used("hidden", "are the CUDA libraries installed");
 }
 
 /* The emulated engine, from its file to a loss. */
@@ -118,6 +147,8 @@ int main(void)
         cmocka_unit_test(the_cpu_needs_nothing),
         cmocka_unit_test(no_plugin),
         cmocka_unit_test(not_a_plugin),
+        cmocka_unit_test(of_another_version),
+        cmocka_unit_test(libraries_hidden),
         cmocka_unit_test(the_emulated_one),
         cmocka_unit_test(two_processes_on_one_gpu),
     };

@@ -17,6 +17,7 @@ extern "C" {
 extern "C" const struct engine_api *loglog_engine(uint32_t abi);
 
 static const struct engine_api *api;
+static unsigned char gang_id[ENGINE_ID_BYTES]; /* of the gang being tested */
 
 static struct run_spec spec_of(int d_model, int n_head, int n_kv_head)
 {
@@ -43,7 +44,8 @@ static struct engine *engine_of(const struct run_spec *s,
     struct engine *g = nullptr;
     struct err e = {};
 
-    if (api->create(&g, s, o, &e)) {
+    if (api->create(&g, s, o, &e) ||
+        (o->gang > 1 && api->join(g, gang_id, &e))) {
         printf("create: %s\n", e.text);
         exit(1);
     }
@@ -347,8 +349,7 @@ static int members(int gang, const std::function<void(int)> &f)
     return good;
 }
 
-static struct engine_options member_of(int gang, int member,
-                                       const unsigned char *id)
+static struct engine_options member_of(int gang, int member)
 {
     struct engine_options o = {};
 
@@ -356,7 +357,6 @@ static struct engine_options member_of(int gang, int member,
     o.micro_rows = 1;
     o.gang = gang;
     o.member = member;
-    o.gang_id = id;
     o.peer_seconds = 20;
     return o;
 }
@@ -364,18 +364,17 @@ static struct engine_options member_of(int gang, int member,
 static void gang_of(int gang, int policy, const Curve &want)
 {
     struct run_spec s = spec_of(64, 2, 1);
-    unsigned char id[ENGINE_ID_BYTES];
     Board *b = board_create();
     struct err e = {};
     Curve got;
     int good;
 
-    must(api->gang_id(id, &e), &e);
+    must(api->gang_id(gang_id, &e), &e);
     good = members(gang, [&](int m) {
         Curve c;
 
         cuemu_set_policy(policy);
-        c = device_curve(&s, GANG_STEPS, member_of(gang, m, id));
+        c = device_curve(&s, GANG_STEPS, member_of(gang, m));
         for (size_t t = 0; t < GANG_STEPS; t++) {
             b->loss[m][t] = c.loss[t];
             b->norm[m][t] = c.norm[t];
@@ -403,7 +402,7 @@ static void gang_of(int gang, int policy, const Curve &want)
 static void gangs(void)
 {
     struct run_spec s = spec_of(64, 2, 1);
-    Curve want = device_curve(&s, GANG_STEPS, member_of(1, 0, nullptr));
+    Curve want = device_curve(&s, GANG_STEPS, member_of(1, 0));
 
     for (int p = 0; p < POLICIES; p++)
         gang_of(2, p, want);
@@ -414,13 +413,12 @@ static void gangs(void)
 static void dead_member(void)
 {
     struct run_spec s = spec_of(64, 2, 1);
-    unsigned char id[ENGINE_ID_BYTES];
     Board *b = board_create();
     struct err e = {};
 
-    must(api->gang_id(id, &e), &e);
+    must(api->gang_id(gang_id, &e), &e);
     members(2, [&](int m) {
-        struct engine_options o = member_of(2, m, id);
+        struct engine_options o = member_of(2, m);
         struct engine *g;
         std::vector<int32_t> tokens = batch_of(&s, 1, 2);
         double nats[2];
@@ -433,6 +431,87 @@ static void dead_member(void)
     });
     check("a dead member is an error of the others",
           strstr(b->text, "a member of the gang is gone") != nullptr);
+    munmap(b, sizeof *b);
+}
+
+/* The links of member 0 are broken: it waits for a second and gives up, at the
+ * meeting of the gang or in a step, and can be closed. */
+static void wedged(int joined)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    Board *b = board_create();
+    struct err e = {};
+    int good;
+
+    must(api->gang_id(gang_id, &e), &e);
+    good = members(2, [&](int m) {
+        struct engine_options o = member_of(2, m);
+        std::vector<int32_t> tokens = batch_of(&s, 1, 2);
+        struct engine *g;
+        double nats[2];
+
+        cuemu_set_peer_seconds(2);
+        o.peer_seconds = 1;
+        must(api->create(&g, &s, &o, &e), &e);
+        cuemu_set_wedged(m == 0 && !joined);
+        if (api->join(g, gang_id, &e)) {
+            if (m == 0)
+                snprintf(b->text, sizeof b->text, "%s", e.text);
+        } else {
+            cuemu_set_wedged(m == 0);
+            if (m == 0 && api->grad(g, nats, tokens.data(), 2, 1, 1, &e))
+                snprintf(b->text, sizeof b->text, "%s", e.text);
+        }
+        if (m)
+            api->give_up(g);
+        api->destroy(g);
+    });
+    check("both members of a wedged gang end", good == 2);
+    if (!strstr(b->text, "gave no sign for 1 s"))
+        printf("said: %s\n", b->text);
+    check("a wedged gang is an error in time",
+          strstr(b->text, "gave no sign for 1 s") != nullptr);
+    munmap(b, sizeof *b);
+}
+
+static void wedged_gangs(void)
+{
+    wedged(1);
+    wedged(0);
+}
+
+/* A gang of two, and a batch of one row: the other member has none. */
+static void no_rows(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    Board *b = board_create();
+    struct err e = {};
+    double alone, norm;
+    struct engine *g;
+    std::vector<int32_t> tokens = batch_of(&s, 1, 1);
+    struct engine_options o = member_of(1, 0);
+
+    g = engine_of(&s, &o);
+    must(api->init(g, s.seed, &e), &e);
+    must(api->grad(g, &alone, tokens.data(), 1, 1, 1, &e), &e);
+    must(api->norm(g, &norm, &e), &e);
+    api->destroy(g);
+    must(api->gang_id(gang_id, &e), &e);
+    members(2, [&](int m) {
+        struct engine_options p = member_of(2, m);
+        struct engine *h;
+        double nats;
+
+        p.rows = m == 0;
+        h = engine_of(&s, &p);
+        must(api->init(h, s.seed, &e), &e);
+        must(api->grad(h, &nats, tokens.data(), p.rows, 1, 1, &e), &e);
+        must(api->norm(h, &b->norm[m][0], &e), &e);
+        api->destroy(h);
+    });
+    check("a member without rows takes part",
+          fabs(b->norm[0][0] / norm - 1) < 1e-6 &&
+              b->norm[1][0] == b->norm[0][0]);
     munmap(b, sizeof *b);
 }
 
@@ -470,6 +549,30 @@ static void state_in_and_out(void)
     api->destroy(g);
 }
 
+/* To compute activations again changes no bit. */
+static void recomputed(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    struct engine_options o = {};
+    Curve kept, again;
+
+    o.rows = 4;
+    o.micro_rows = 3;
+    o.gang = 1;
+    o.recompute = ENGINE_RECOMPUTE_NEVER;
+    s.model.n_layer = 3;
+    kept = device_curve(&s, 4, o);
+    o.recompute = ENGINE_RECOMPUTE_ALWAYS;
+    again = device_curve(&s, 4, o);
+    check("activations computed again are the same",
+          kept.loss == again.loss && kept.params == again.params);
+    check(
+        "and need less memory", api->bytes_needed(&s, &o, 3) < [&] {
+            o.recompute = ENGINE_RECOMPUTE_NEVER;
+            return api->bytes_needed(&s, &o, 3);
+        }());
+}
+
 static int refused(const struct run_spec *s, const struct engine_options *o,
                    enum err_class cls, const char *text)
 {
@@ -494,6 +597,7 @@ static void what_does_not_fit(void)
 
     o.rows = 4;
     o.gang = 1;
+    o.recompute = ENGINE_RECOMPUTE_NEVER;
     two = api->bytes_needed(&s, &o, 2);
     three = api->bytes_needed(&s, &o, 3);
     check("more rows need more", three > two);
@@ -505,6 +609,12 @@ static void what_does_not_fit(void)
     api->destroy(g);
     o.micro_rows = 4;
     check("too many rows", refused(&s, &o, ERR_ENV, "2 would fit"));
+    o.recompute = ENGINE_RECOMPUTE_AUTO;
+    o.micro_rows = 3;
+    g = engine_of(&s, &o);
+    check("activations are computed again to make room",
+          api->recomputes(g) == 1 && api->micro_rows(g) == 3);
+    api->destroy(g);
     cuemu_set_memory(1 << 20);
     o.micro_rows = 0;
     check("no memory for one", refused(&s, &o, ERR_ENV, "one sequence needs"));
@@ -549,7 +659,10 @@ static const Test tests[] = {
     {"fifty_steps", fifty_steps},
     {"gangs", gangs},
     {"dead_member", dead_member},
+    {"wedged_gangs", wedged_gangs},
+    {"no_rows", no_rows},
     {"state_in_and_out", state_in_and_out},
+    {"recomputed", recomputed},
     {"what_does_not_fit", what_does_not_fit},
     {"what_cannot_be", what_cannot_be},
 };

@@ -54,8 +54,21 @@ static int devices(int *n, struct err *e)
 {
     cudaError_t r = cudaGetDeviceCount(n);
 
+    int driver = 0;
+
     if (r == cudaSuccess && *n > 0)
         return 0;
+    if (r == cudaErrorInsufficientDriver) {
+        cudaDriverGetVersion(&driver);
+        if (!driver)
+            return err_set(e, ERR_ENV,
+                           "there is no NVIDIA driver (libcuda.so.1) here");
+        return err_set(e, ERR_ENV,
+                       "the driver knows CUDA %d.%d and %d.%d is needed: "
+                       "update the driver or build with an older CUDA",
+                       driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000,
+                       CUDART_VERSION % 1000 / 10);
+    }
     return err_set(e, ERR_ENV, "no device: %s",
                    r == cudaSuccess ? "none is visible"
                                     : cudaGetErrorString(r));
@@ -64,13 +77,8 @@ static int devices(int *n, struct err *e)
 static int describe(struct engine_device *d, int device, struct err *e)
 {
     struct cudaDeviceProp p;
-    size_t available = 0, total = 0;
     cudaError_t r = cudaGetDeviceProperties(&p, device);
 
-    if (r == cudaSuccess)
-        r = cudaSetDevice(device);
-    if (r == cudaSuccess)
-        r = cudaMemGetInfo(&available, &total);
     if (r != cudaSuccess)
         return err_set(e, ERR_ENV, "device %d: %s", device,
                        cudaGetErrorString(r));
@@ -81,8 +89,7 @@ static int describe(struct engine_device *d, int device, struct err *e)
                  static_cast<unsigned>(p.uuid.bytes[i]) & 0xffu);
     d->major = p.major;
     d->minor = p.minor;
-    d->bytes_total = total;
-    d->bytes_free = available;
+    d->bytes = p.totalGlobalMem;
     return 0;
 }
 
@@ -96,7 +103,8 @@ static int check_shape(const struct run_spec *s, const struct engine_options *o,
                 flash_supports(static_cast<int>(head_dim));
 
     if (s->dtype != DTYPE_BF16)
-        return err_set(e, ERR_USAGE, "a device trains in bf16, not %s",
+        return err_set(e, ERR_USAGE,
+                       "a device trains in bf16, not %s: set dtype to bf16",
                        s->dtype == DTYPE_FP32 ? "fp32" : "this dtype");
     if (m->d_model % 8 || m->d_ff % 8 || head_dim % 8)
         return err_set(e, ERR_USAGE,
@@ -172,36 +180,58 @@ static int64_t rows_that_fit(struct engine *g, int64_t most, size_t bytes)
     return low;
 }
 
-/* The one block of device memory, for as many rows as were asked for. */
+static double gib(size_t bytes)
+{
+    return static_cast<double>(bytes) / GIB;
+}
+
+/* Why `rows` do not fit, and what would: 1. */
+static int does_not_fit(struct engine *g, int64_t rows, int64_t fit,
+                        size_t usable, struct err *e)
+{
+    const char *again = g->recompute ? ", activations computed again" : "";
+
+    if (fit)
+        err_set(e, ERR_ENV,
+                "micro-batches of %lld need %.3f GiB, %.3f GiB of the device "
+                "are free: %lld would fit%s",
+                static_cast<long long>(rows), gib(bytes_for(g, rows)),
+                gib(usable), static_cast<long long>(fit), again);
+    else
+        err_set(e, ERR_ENV,
+                "one sequence needs %.3f GiB%s, %.3f GiB of the device are "
+                "free",
+                gib(bytes_for(g, 1)), again, gib(usable));
+    return 1;
+}
+
+/* The one block of device memory, for as many rows as were asked for; 1 when
+ * it does not fit. */
 static int allocate(struct engine *g, struct err *e)
 {
     size_t available = 0, total = 0, usable;
     int64_t want = g->opt.micro_rows, fit, rows;
+    int64_t most = g->opt.rows > 0 ? g->opt.rows : 1;
+    cudaError_t r;
     void *p = nullptr;
 
     if (engine_check(g, cudaMemGetInfo(&available, &total), "free memory"))
         return engine_wait(g, e);
     usable = static_cast<size_t>(static_cast<double>(available) * (1 - SPARE));
-    fit = rows_that_fit(g, want ? want : g->opt.rows, usable);
+    fit = rows_that_fit(g, want ? want : most, usable);
+    if (fit < (want ? want : 1) && g->opt.recompute == ENGINE_RECOMPUTE_AUTO) {
+        g->recompute = 1;
+        fit = rows_that_fit(g, want ? want : most, usable);
+    }
     rows = want ? want : fit;
-    if (!rows)
-        return err_set(e, ERR_ENV,
-                       "out of device memory: one sequence needs %.3f GiB, "
-                       "%.3f of %.3f GiB are free",
-                       static_cast<double>(bytes_for(g, 1)) / GIB,
-                       static_cast<double>(usable) / GIB,
-                       static_cast<double>(total) / GIB);
-    if (rows > fit)
-        return err_set(
-            e, ERR_ENV,
-            "out of device memory: micro-batches of %lld need %.3f GiB, %.3f "
-            "of %.3f GiB are free; %lld would fit",
-            static_cast<long long>(rows),
-            static_cast<double>(bytes_for(g, rows)) / GIB,
-            static_cast<double>(usable) / GIB, static_cast<double>(total) / GIB,
-            static_cast<long long>(fit));
-    if (engine_check(g, cudaMalloc(&p, engine_carve(g, nullptr, rows)),
-                     "memory of the model"))
+    if (!rows || rows > fit)
+        return does_not_fit(g, rows, fit, usable, e);
+    r = cudaMalloc(&p, engine_carve(g, nullptr, rows));
+    if (r == cudaErrorMemoryAllocation) {
+        cudaGetLastError(); /* it is dealt with */
+        return does_not_fit(g, rows, rows / 2, usable, e);
+    }
+    if (engine_check(g, r, "memory of the model"))
         return engine_wait(g, e);
     g->block = static_cast<char *>(p);
     engine_carve(g, g->block, rows);
@@ -252,6 +282,7 @@ static int create(struct engine **out, const struct run_spec *spec,
                   const struct engine_options *o, struct err *e)
 {
     struct engine *g;
+    int rc = -1;
 
     if (check_shape(spec, o, e))
         return -1;
@@ -261,7 +292,8 @@ static int create(struct engine **out, const struct run_spec *spec,
         err_set(e, ERR_ENV, "%s", g->first.text);
         goto failed;
     }
-    if (allocate(g, e) || gemm_open(g, e) || gang_open(g, e))
+    rc = allocate(g, e);
+    if (rc || gemm_open(g, e))
         goto failed;
     for (float *p : {g->p, g->m, g->v})
         engine_check(g,
@@ -279,7 +311,7 @@ static int create(struct engine **out, const struct run_spec *spec,
     return 0;
 failed:
     destroy(g);
-    return -1;
+    return rc ? rc : -1;
 }
 
 static size_t size_of(const struct engine *g)
@@ -292,6 +324,30 @@ static int64_t micro_rows(const struct engine *g)
     return g->rows;
 }
 
+static int recomputes(const struct engine *g)
+{
+    return g->recompute;
+}
+
+static float *host_alloc(size_t floats)
+{
+    void *p = nullptr;
+
+    return cudaMallocHost(&p, floats * sizeof(float)) == cudaSuccess
+               ? static_cast<float *>(p)
+               : nullptr;
+}
+
+static void host_free(float *p)
+{
+    cudaFreeHost(p);
+}
+
+static void give_up(struct engine *g)
+{
+    engine_fail(g, "given up");
+}
+
 static const struct engine_api api = {
     ENGINE_ABI,
     sizeof(struct engine_api),
@@ -301,10 +357,16 @@ static const struct engine_api api = {
     describe,
     gang_new_id,
     bytes_needed,
+    check_shape,
     create,
+    gang_join_all,
+    give_up,
     destroy,
     size_of,
     micro_rows,
+    recomputes,
+    host_alloc,
+    host_free,
     engine_init,
     engine_put,
     engine_get,

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENGINE_ABI 1
+#define ENGINE_ABI 2
 #define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
 
 struct engine;
@@ -34,7 +34,7 @@ struct engine_device {
     char name[64];
     char uuid[40];    /* hex: two members on one device have the same */
     int major, minor; /* compute capability; at least 8.0 is needed */
-    uint64_t bytes_total, bytes_free;
+    uint64_t bytes;   /* of memory, free or not */
 };
 
 enum engine_attention {
@@ -42,14 +42,22 @@ enum engine_attention {
     ENGINE_ATTENTION_MATERIALISED /* scores in memory: the reference */
 };
 
+/* Keep of each layer its input alone and compute the rest again on the way
+ * back: the same bits, a third more work, much less memory. */
+enum engine_recompute {
+    ENGINE_RECOMPUTE_AUTO, /* where not one sequence fits otherwise */
+    ENGINE_RECOMPUTE_NEVER,
+    ENGINE_RECOMPUTE_ALWAYS
+};
+
 struct engine_options {
     int device;         /* index on this node */
     int attention;      /* enum engine_attention */
+    int recompute;      /* enum engine_recompute */
     int64_t micro_rows; /* sequences at a time; 0: as many as fit, up to rows */
     int64_t rows;       /* sequences that a member gets in one grad call */
     int member, gang;
-    const unsigned char *gang_id; /* [ENGINE_ID_BYTES]; NULL if gang == 1 */
-    double peer_seconds;          /* how long to wait for others; 0: 60 */
+    double peer_seconds; /* how long to wait for others; 0: 60 */
 };
 
 enum engine_block { ENGINE_PARAMS, ENGINE_M, ENGINE_V };
@@ -59,7 +67,8 @@ struct engine_api {
     const char *name;    /* "cuda" or "cuemu" */
     const char *built;   /* with what: "CUDA 13.0, NCCL 2.28" */
 
-    /* Devices of this node; -1 with the driver's reason if it has none. */
+    /* Devices of this node; -1 with the driver's reason if it has none.
+     * Neither this nor describe makes a context. */
     int (*devices)(int *n, struct err *e);
     int (*describe)(struct engine_device *d, int device, struct err *e);
     /* The identity of a new gang; member 0 makes it, the others get it. */
@@ -68,20 +77,36 @@ struct engine_api {
     /* Bytes of device memory that micro-batches of so many rows need. */
     size_t (*bytes_needed)(const struct run_spec *spec,
                            const struct engine_options *o, int64_t micro_rows);
-    /* A model that cannot be had on a device is ERR_USAGE; one that does not
-     * fit is ERR_ENV and names the bytes and what would fit.  Weights and
-     * moments are zero until init or put.  Collective. */
+    /* Can this model be had on a device at all?  -1 with ERR_USAGE. */
+    int (*check)(const struct run_spec *spec, const struct engine_options *o,
+                 struct err *e);
+    /* As check; returns 1 when it does not fit: *e names the bytes and what
+     * would fit.  Weights and moments are zero until init or put.  Not
+     * collective. */
     int (*create)(struct engine **out, const struct run_spec *spec,
                   const struct engine_options *o, struct err *e);
+    /* Meet the gang; before anything else that is collective.  Nothing to do
+     * for a gang of one.  Collective. */
+    int (*join)(struct engine *g, const unsigned char id[ENGINE_ID_BYTES],
+                struct err *e);
+    /* Something else has failed: destroy is not to wait for the others. */
+    void (*give_up)(struct engine *g);
     void (*destroy)(struct engine *g);
-    /* Floats of a block, and the rows of a micro-batch. */
+    /* Floats of a block, the rows of a micro-batch, and whether activations
+     * are computed again. */
     size_t (*size)(const struct engine *g);
     int64_t (*micro_rows)(const struct engine *g);
+    int (*recomputes)(const struct engine *g);
+
+    /* Pinned memory of the host, for what get() writes; NULL when there is
+     * none. */
+    float *(*host_alloc)(size_t floats);
+    void (*host_free)(float *p);
 
     /* The weights of model_init (trainer/model.h); m and v are zero. */
     int (*init)(struct engine *g, int64_t seed, struct err *e);
-    /* A whole block to or from the host; not between grad and step.
-     * Collective. */
+    /* A whole block to or from the host; not between grad and step.  Members
+     * that do not want it get with host = NULL.  Collective. */
     int (*put)(struct engine *g, int block, const float *host, struct err *e);
     int (*get)(struct engine *g, int block, float *host, struct err *e);
 

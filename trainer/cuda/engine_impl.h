@@ -62,6 +62,7 @@ struct engine {
     int64_t tokens;
     int64_t logit_rows;
     int flash;
+    int recompute; /* the layers share all that is kept but x */
 
     cudaStream_t main, side; /* side: the gang's */
     cudaEvent_t ready, done;
@@ -154,7 +155,8 @@ void linear_dw(struct engine *g, const bf16 *dy, const bf16 *x, int w,
 
 /* gang.cu: nothing happens in a gang of one. */
 int gang_new_id(unsigned char id[ENGINE_ID_BYTES], struct err *e);
-int gang_open(struct engine *g, struct err *e);
+int gang_join_all(struct engine *g, const unsigned char id[ENGINE_ID_BYTES],
+                  struct err *e);
 void gang_close(struct engine *g);
 /* Sum a bucket of the gradient, once what is queued on main is done. */
 void gang_reduce(struct engine *g, const struct bucket *b);

@@ -11,12 +11,52 @@
 static_assert(ENGINE_ID_BYTES == NCCL_UNIQUE_ID_BYTES,
               "the identity of a gang is NCCL's");
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<double>(t.tv_sec) +
+           1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+static void nap(void)
+{
+    const struct timespec pause = {0, 50000};
+
+    nanosleep(&pause, nullptr);
+}
+
 static int bad(struct engine *g, ncclResult_t r, const char *what)
 {
-    if (r == ncclSuccess || r == ncclInProgress)
+    if (r == ncclSuccess)
         return 0;
     engine_fail(g, "NCCL: %s: %s", what, ncclGetErrorString(r));
     return 1;
+}
+
+/* A call that only began: to its end, or the limit.  Nothing else may be asked
+ * of the library before. */
+static int settle(struct engine *g, ncclResult_t r, const char *what)
+{
+    double limit = 0;
+
+    while (r == ncclInProgress) {
+        if (limit > 0)
+            nap();
+        else
+            limit = now() + g->opt.peer_seconds;
+        if (now() > limit) {
+            engine_fail(g,
+                        "NCCL: %s: the other devices of the gang gave no sign "
+                        "for %.0f s",
+                        what, g->opt.peer_seconds);
+            return 1;
+        }
+        if (bad(g, ncclCommGetAsyncError(g->gang, &r), what))
+            return 1;
+    }
+    return bad(g, r, what);
 }
 
 int gang_new_id(unsigned char id[ENGINE_ID_BYTES], struct err *e)
@@ -31,22 +71,28 @@ int gang_new_id(unsigned char id[ENGINE_ID_BYTES], struct err *e)
     return 0;
 }
 
-int gang_open(struct engine *g, struct err *e)
+int gang_join_all(struct engine *g, const unsigned char id[ENGINE_ID_BYTES],
+                  struct err *e)
 {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     ncclUniqueId u;
 
     if (g->opt.gang == 1)
         return 0;
-    memcpy(u.internal, g->opt.gang_id, ENGINE_ID_BYTES);
-    if (bad(g, ncclCommInitRank(&g->gang, g->opt.gang, u, g->opt.member),
-            "joining the gang"))
+    config.blocking = 0; /* no call of the library waits for a peer */
+    memcpy(u.internal, id, ENGINE_ID_BYTES);
+    if (settle(g,
+               ncclCommInitRankConfig(&g->gang, g->opt.gang, u, g->opt.member,
+                                      &config),
+               "joining the gang"))
         return err_set(e, ERR_ENV, "%s", g->first.text);
     return 0;
 }
 
 void gang_close(struct engine *g)
 {
-    if (g->gang && g->failed)
+    if (g->gang &&
+        (g->failed || settle(g, ncclCommFinalize(g->gang), "leaving the gang")))
         ncclCommAbort(g->gang);
     else if (g->gang)
         ncclCommDestroy(g->gang);
@@ -70,17 +116,17 @@ void gang_reduce(struct engine *g, const struct bucket *b)
         return;
     follow(g, g->side, g->main, g->ready);
     if (b->chunk)
-        bad(g,
-            ncclReduceScatter(at, at + g->opt.member * b->chunk,
-                              static_cast<size_t>(b->chunk), ncclFloat, ncclSum,
-                              g->gang, g->side),
-            "reduce-scatter");
+        settle(g,
+               ncclReduceScatter(at, at + g->opt.member * b->chunk,
+                                 static_cast<size_t>(b->chunk), ncclFloat,
+                                 ncclSum, g->gang, g->side),
+               "reduce-scatter");
     if (b->n > body)
-        bad(g,
-            ncclAllReduce(at + body, at + body,
-                          static_cast<size_t>(b->n - body), ncclFloat, ncclSum,
-                          g->gang, g->side),
-            "all-reduce");
+        settle(g,
+               ncclAllReduce(at + body, at + body,
+                             static_cast<size_t>(b->n - body), ncclFloat,
+                             ncclSum, g->gang, g->side),
+               "all-reduce");
 }
 
 void gang_join(struct engine *g)
@@ -94,10 +140,10 @@ void gang_sum(struct engine *g, double *x, int n)
     if (!g->gang)
         return;
     follow(g, g->side, g->main, g->ready);
-    bad(g,
-        ncclAllReduce(x, x, static_cast<size_t>(n), ncclDouble, ncclSum,
-                      g->gang, g->side),
-        "all-reduce");
+    settle(g,
+           ncclAllReduce(x, x, static_cast<size_t>(n), ncclDouble, ncclSum,
+                         g->gang, g->side),
+           "all-reduce");
     gang_join(g);
 }
 
@@ -111,11 +157,11 @@ static void gather(struct engine *g, void *flat, ncclDataType_t type,
         char *at = static_cast<char *>(flat) + b.at * size;
 
         if (b.chunk)
-            bad(g,
-                ncclAllGather(at + g->opt.member * b.chunk * size, at,
-                              static_cast<size_t>(b.chunk), type, g->gang,
-                              g->side),
-                "all-gather");
+            settle(g,
+                   ncclAllGather(at + g->opt.member * b.chunk * size, at,
+                                 static_cast<size_t>(b.chunk), type, g->gang,
+                                 g->side),
+                   "all-gather");
     }
     gang_join(g);
 }
@@ -130,19 +176,9 @@ void gang_gather_floats(struct engine *g, float *flat)
     gather(g, flat, ncclFloat, sizeof(float));
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) +
-           1e-9 * static_cast<double>(t.tv_nsec);
-}
-
 /* The clock runs from when this member's own work is done. */
 int gang_wait(struct engine *g)
 {
-    const struct timespec pause = {0, 50000};
     double since = 0;
     int alone = 0;
 
@@ -153,7 +189,8 @@ int gang_wait(struct engine *g)
         if (done == cudaSuccess)
             done = cudaStreamQuery(g->side);
         if (bad(g, ncclCommGetAsyncError(g->gang, &async), "asking") ||
-            bad(g, async, "a member of the gang is gone"))
+            (async != ncclInProgress &&
+             bad(g, async, "a member of the gang is gone")))
             return -1;
         if (done != cudaErrorNotReady)
             return engine_check(g, done, "the device");
@@ -168,6 +205,6 @@ int gang_wait(struct engine *g)
                         g->opt.peer_seconds);
             return -1;
         }
-        nanosleep(&pause, nullptr);
+        nap();
     }
 }

@@ -30,6 +30,7 @@ void engine_sizes(struct engine *g, const struct run_spec *spec,
     g->Q = (g->H + 2 * g->KV) * g->D;
     g->ldv = (g->V + 7) / 8 * 8;
     g->flash = o->attention == ENGINE_ATTENTION_AUTO && flash_supports(g->D);
+    g->recompute = o->recompute == ENGINE_RECOMPUTE_ALWAYS;
     params_init(&g->table, s);
     engine_shares(g);
 }
@@ -82,6 +83,13 @@ static void carve_layers(struct engine *g, struct carver *c, int64_t n)
         c->take(k->x, n * g->C);
         if (l == g->L)
             break;
+        if (g->recompute && l) { /* what the first has serves all */
+            float *x = k->x;
+
+            *k = g->layer[0];
+            k->x = x;
+            continue;
+        }
         c->take(k->rstd1, n);
         c->take(k->qkv, n * g->Q);
         c->take(k->lse, g->flash ? n * g->H : 0);

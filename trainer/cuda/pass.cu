@@ -254,6 +254,8 @@ static void backward(struct engine *g, const struct micro *b, int last)
                   g->table.n - 2, 0, b->n);
     finished(g, g->L + 1, last);
     for (int l = g->L - 1; l >= 0; l--) {
+        if (g->recompute && l < g->L - 1) /* which also writes k[1].x again */
+            layer_forward(g, l, b);
         layer_backward(g, l, b);
         finished(g, l + 1, last);
     }
@@ -274,6 +276,9 @@ int engine_grad(struct engine *g, double *nats, const int32_t *tokens,
         head(g, &b, scale, 1);
         backward(g, &b, last && b.row + b.rows == rows);
     }
+    if (last && call.empty()) /* a member without rows takes part */
+        for (int i = g->L + 1; i >= 0; i--)
+            finished(g, i, last);
     if (last)
         gang_join(g);
     return close_call(g, nats, rows, e);

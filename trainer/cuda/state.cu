@@ -61,7 +61,8 @@ int engine_get(struct engine *g, int block, float *host, struct err *e)
         copy(g, g->grad + p.at, masters(g, block) + p.local, p.n,
              cudaMemcpyDeviceToDevice);
     gang_gather_floats(g, g->grad);
-    copy(g, host, g->grad, size, cudaMemcpyDeviceToHost);
+    if (host)
+        copy(g, host, g->grad, size, cudaMemcpyDeviceToHost);
     zero_block(g, g->grad, size);
     return engine_wait(g, e);
 }

@@ -30,6 +30,15 @@ extern "C" size_t cuemu_memory_used(void);
 /* How long a member waits for the others of its gang; 30 to begin with. */
 extern "C" void cuemu_set_peer_seconds(double seconds);
 
+/* From now on what NCCL is asked to do never ends, until its communicator is
+ * aborted: a broken link. */
+extern "C" void cuemu_set_wedged(int wedged);
+
+/* A program that does not call these is ruled by the environment:
+ * LOGLOG_CUEMU="devices=4 policy=2 order=1 memory=67108864 peer=2
+ * driver=12020", any of them; driver is the newest CUDA that it knows, and 0
+ * is no driver. */
+
 struct cuemu_counts {
     unsigned long long launches, blocks, threads, switches;
 };

@@ -73,8 +73,10 @@ void run_grid(const char *name, dim3 grid, dim3 block, size_t shared,
 unsigned random_bits();
 extern struct cuemu_counts counts;
 
-/* runtime.cpp: queue f on a stream. */
-void enqueue(cudaStream_t stream, std::function<void()> f);
+/* runtime.cpp: queue f on a stream.  While *stuck (may be NULL) it cannot
+ * run. */
+void enqueue(cudaStream_t stream, std::function<void()> f,
+             const bool *stuck = nullptr);
 
 } /* namespace cuemu */
 

@@ -1,15 +1,20 @@
 /* nccl: the part of NCCL that the engine uses, between processes, over a
  * board of shared memory on which each member has a slot.  Sums run in the
  * members' order.  A member that does not come within a limit is an
- * asynchronous error, and nothing waits any more. */
+ * asynchronous error, and nothing waits any more.  Communicators are not
+ * blocking: a call is in progress until it was asked for often enough, and
+ * another call meanwhile is a fault of the program. */
 #include "internal.h"
 
 #include <algorithm>
 #include <atomic>
 #include <fcntl.h>
+#include <limits.h>
 #include <nccl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,9 +31,12 @@ struct ncclComm {
     size_t bytes;
     int member, members;
     ncclResult_t error;
+    int busy;   /* this many more questions until the last call is through */
+    bool stuck; /* nothing ends any more */
 };
 
 static double peer_seconds = 30;
+static bool wedged;
 
 static double now()
 {
@@ -103,11 +111,41 @@ static void reduce(ncclComm *c, const char *from, char *to, size_t n,
     }
 }
 
+/* For each call: it is under way. */
+static ncclResult_t called(ncclComm *c)
+{
+    if (c->busy)
+        cuemu::fail("NCCL was called while a call is in progress");
+    c->busy = 2;
+    return ncclInProgress;
+}
+
+static const bool *queued(ncclComm *c)
+{
+    c->stuck |= wedged;
+    return &c->stuck;
+}
+
 extern "C" {
 
 void cuemu_set_peer_seconds(double seconds)
 {
     peer_seconds = seconds;
+}
+
+/* "peer=" of control.h. */
+__attribute__((constructor)) static void read_environment(void)
+{
+    const char *text = getenv("LOGLOG_CUEMU");
+    const char *at = text ? strstr(text, "peer=") : nullptr;
+
+    if (at)
+        peer_seconds = strtod(at + strlen("peer="), nullptr);
+}
+
+void cuemu_set_wedged(int is)
+{
+    wedged = is != 0;
 }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
@@ -120,15 +158,16 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
     return ncclSuccess;
 }
 
-ncclResult_t ncclCommInitRank(ncclComm_t *out, int members, ncclUniqueId id,
-                              int member)
+ncclResult_t ncclCommInitRankConfig(ncclComm_t *out, int members,
+                                    ncclUniqueId id, int member,
+                                    ncclConfig_t *config)
 {
     size_t bytes = 4096 + static_cast<size_t>(members) * SLOT;
     int fd = shm_open(id.internal, O_RDWR | O_CREAT, 0600);
     void *p = MAP_FAILED;
     ncclComm *c;
 
-    if (id.internal[0] != '/' || fd < 0)
+    if (id.internal[0] != '/' || fd < 0 || config->blocking)
         return ncclInvalidArgument;
     if (!ftruncate(fd, static_cast<off_t>(bytes)))
         p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -140,17 +179,23 @@ ncclResult_t ncclCommInitRank(ncclComm_t *out, int members, ncclUniqueId id,
                      bytes,
                      member,
                      members,
-                     ncclSuccess};
-    if (!meet(c)) {
-        ncclResult_t r = c->error;
-
-        ncclCommAbort(c);
-        return r;
+                     ncclSuccess,
+                     0,
+                     false};
+    *out = c;
+    if (wedged) {
+        c->busy = INT_MAX;
+        return ncclInProgress;
     }
+    meet(c); /* or c->error */
     if (member == 0)
         shm_unlink(id.internal);
-    *out = c;
-    return ncclSuccess;
+    return called(c);
+}
+
+ncclResult_t ncclCommFinalize(ncclComm_t c)
+{
+    return called(c);
 }
 
 ncclResult_t ncclCommDestroy(ncclComm_t c)
@@ -160,14 +205,20 @@ ncclResult_t ncclCommDestroy(ncclComm_t c)
     return ncclSuccess;
 }
 
+/* What is queued ends in an error, and the communicator is of no more use; it
+ * is not freed, as the streams may still hold on to it. */
 ncclResult_t ncclCommAbort(ncclComm_t c)
 {
-    return ncclCommDestroy(c);
+    c->error = ncclRemoteError;
+    c->stuck = false;
+    return ncclSuccess;
 }
 
 ncclResult_t ncclCommGetAsyncError(ncclComm_t c, ncclResult_t *r)
 {
-    *r = c->error;
+    *r = c->busy > 0 ? ncclInProgress : c->error;
+    if (c->busy > 0 && c->busy < INT_MAX)
+        c->busy--;
     return ncclSuccess;
 }
 
@@ -182,11 +233,14 @@ ncclResult_t ncclAllReduce(const void *from, void *to, size_t n,
 {
     if (op != ncclSum || (t != ncclFloat && t != ncclDouble))
         return ncclInvalidArgument;
-    cuemu::enqueue(s, [=] {
-        reduce(c, static_cast<const char *>(from), static_cast<char *>(to), n,
-               t, true);
-    });
-    return ncclSuccess;
+    cuemu::enqueue(
+        s,
+        [=] {
+            reduce(c, static_cast<const char *>(from), static_cast<char *>(to),
+                   n, t, true);
+        },
+        queued(c));
+    return called(c);
 }
 
 ncclResult_t ncclReduceScatter(const void *from, void *to, size_t n,
@@ -195,14 +249,17 @@ ncclResult_t ncclReduceScatter(const void *from, void *to, size_t n,
 {
     if (op != ncclSum || t != ncclFloat)
         return ncclInvalidArgument;
-    cuemu::enqueue(s, [=] {
-        for (int m = 0; m < c->members; m++)
-            reduce(c,
-                   static_cast<const char *>(from) +
-                       static_cast<size_t>(m) * n * size_of(t),
-                   static_cast<char *>(to), n, t, m == c->member);
-    });
-    return ncclSuccess;
+    cuemu::enqueue(
+        s,
+        [=] {
+            for (int m = 0; m < c->members; m++)
+                reduce(c,
+                       static_cast<const char *>(from) +
+                           static_cast<size_t>(m) * n * size_of(t),
+                       static_cast<char *>(to), n, t, m == c->member);
+        },
+        queued(c));
+    return called(c);
 }
 
 ncclResult_t ncclAllGather(const void *from, void *to, size_t n,
@@ -210,22 +267,25 @@ ncclResult_t ncclAllGather(const void *from, void *to, size_t n,
 {
     size_t size = size_of(t), most = SLOT / size;
 
-    cuemu::enqueue(s, [=] {
-        for (size_t i = 0, k; i < n; i += k) {
-            k = std::min(n - i, most);
-            memcpy(slot(c, c->member),
-                   static_cast<const char *>(from) + i * size, k * size);
-            if (!meet(c))
-                return;
-            for (int m = 0; m < c->members; m++)
-                memcpy(static_cast<char *>(to) +
-                           (static_cast<size_t>(m) * n + i) * size,
-                       slot(c, m), k * size);
-            if (!meet(c))
-                return;
-        }
-    });
-    return ncclSuccess;
+    cuemu::enqueue(
+        s,
+        [=] {
+            for (size_t i = 0, k; i < n; i += k) {
+                k = std::min(n - i, most);
+                memcpy(slot(c, c->member),
+                       static_cast<const char *>(from) + i * size, k * size);
+                if (!meet(c))
+                    return;
+                for (int m = 0; m < c->members; m++)
+                    memcpy(static_cast<char *>(to) +
+                               (static_cast<size_t>(m) * n + i) * size,
+                           slot(c, m), k * size);
+                if (!meet(c))
+                    return;
+            }
+        },
+        queued(c));
+    return called(c);
 }
 
 } /* extern "C" */

@@ -16,6 +16,7 @@ struct Work {
     std::function<void()> run;
     cudaEvent_t record, wait;
     unsigned long long want;
+    const bool *stuck;
 };
 
 struct CUstream_st {
@@ -52,9 +53,33 @@ struct Limit {
 static std::vector<Allocation> device_memory;
 static std::vector<Limit> shared_limits; /* by kernel */
 static size_t device_used, device_limit = static_cast<size_t>(1) << 30;
+static int device_count = 1, driver = CUDART_VERSION;
+
+/* Is this, or anything that it has to wait for, stuck? */
+static bool blocked(const Work &w)
+{
+    if (w.stuck && *w.stuck)
+        return true;
+    if (!w.wait || w.wait->done >= w.want)
+        return false;
+    for (const Work &x : w.wait->stream->queue) {
+        if (blocked(x))
+            return true;
+        if (x.record == w.wait && x.want >= w.want)
+            break;
+    }
+    return false;
+}
+
+static bool is_stuck(const CUstream_st *s)
+{
+    return !s->queue.empty() && blocked(s->queue.front());
+}
 
 static void run_one(CUstream_st *s)
 {
+    if (is_stuck(s))
+        fail("the host waits for a stream that is stuck");
     Work w = std::move(s->queue.front());
 
     s->queue.pop_front();
@@ -92,6 +117,13 @@ static void drain(CUstream_st *s)
         run_one(s);
 }
 
+/* As far as it goes. */
+static void advance(CUstream_st *s)
+{
+    while (!s->queue.empty() && !is_stuck(s))
+        run_one(s);
+}
+
 /* As cudaStreamSynchronize: the host sees what the stream did. */
 static void synchronize(CUstream_st *s)
 {
@@ -115,13 +147,13 @@ static void apply_policy(CUstream_st *s)
 {
     if (policy == POLICY_EAGER ||
         (policy == POLICY_MIXED && (streams.empty() || s != streams[0])))
-        drain(s);
+        advance(s);
     if (policy == POLICY_RANDOM)
         for (unsigned n = random_bits() % 4; n; n--) {
             size_t i = random_bits() % (streams.size() + 1);
             CUstream_st *t = i ? streams[i - 1] : &null_stream;
 
-            if (!t->queue.empty())
+            if (!t->queue.empty() && !is_stuck(t))
                 run_one(t);
         }
 }
@@ -138,9 +170,9 @@ static void push(cudaStream_t stream, Work w)
     apply_policy(s);
 }
 
-void enqueue(cudaStream_t stream, std::function<void()> f)
+void enqueue(cudaStream_t stream, std::function<void()> f, const bool *stuck)
 {
-    push(stream, {std::move(f), nullptr, nullptr, 0});
+    push(stream, {std::move(f), nullptr, nullptr, 0, stuck});
 }
 
 void launch(const char *name, const void *kernel, dim3 grid, dim3 block,
@@ -186,24 +218,53 @@ size_t cuemu_memory_used(void)
     return device_used;
 }
 
+/* When the library is loaded; see control.h. */
+__attribute__((constructor)) static void read_environment(void)
+{
+    const char *text = getenv("LOGLOG_CUEMU");
+    long devices = 1, p = POLICY_LAZY, order = ORDER_FORWARD, memory = 0;
+    long version = CUDART_VERSION;
+    const struct {
+        const char *name;
+        long *value;
+    } settings[] = {{"devices=", &devices},
+                    {"policy=", &p},
+                    {"order=", &order},
+                    {"memory=", &memory},
+                    {"driver=", &version}};
+
+    if (!text)
+        return;
+    for (const auto &s : settings)
+        if (const char *at = strstr(text, s.name))
+            *s.value = strtol(at + strlen(s.name), nullptr, 10);
+    device_count = static_cast<int>(devices);
+    driver = static_cast<int>(version);
+    policy = static_cast<int>(p);
+    cuemu_set_order(static_cast<int>(order), 1);
+    cuemu_set_memory(static_cast<size_t>(memory));
+}
+
 cudaError_t cudaGetDeviceCount(int *n)
 {
-    *n = 1;
-    return cudaSuccess;
+    *n = device_count;
+    return driver < CUDART_VERSION ? cudaErrorInsufficientDriver : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+    return device >= 0 && device < device_count ? cudaSuccess
+                                                : cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 {
-    if (device != 0)
+    if (device < 0 || device >= device_count)
         return cudaErrorInvalidDevice;
     *p = cudaDeviceProp();
     memcpy(p->name, "emulated", sizeof "emulated");
     memcpy(p->uuid.bytes, "cuemu-device-000", 16);
+    p->uuid.bytes[15] = static_cast<char>('0' + device % 64);
     p->major = 8;
     p->totalGlobalMem = device_limit;
     return cudaSuccess;
@@ -211,7 +272,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 
 cudaError_t cudaDriverGetVersion(int *v)
 {
-    *v = CUDART_VERSION;
+    *v = driver;
     return cudaSuccess;
 }
 
@@ -313,15 +374,20 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
     return cudaSuccess;
 }
 
-/* A query is as good as a wait here: nothing else is running meanwhile. */
+/* A query is as good as a wait here, where that would end: nothing else is
+ * running meanwhile. */
 cudaError_t cudaStreamQuery(cudaStream_t s)
 {
-    return cudaStreamSynchronize(s);
+    advance(stream_of(s));
+    return stream_of(s)->queue.empty() ? cudaStreamSynchronize(s)
+                                       : cudaErrorNotReady;
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t e)
 {
-    return cudaEventSynchronize(e);
+    while (e->done < e->recorded && !is_stuck(e->stream))
+        run_one(e->stream);
+    return e->done < e->recorded ? cudaErrorNotReady : cudaEventSynchronize(e);
 }
 
 cudaError_t cudaDeviceSynchronize(void)
@@ -346,14 +412,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
     e->stream = stream_of(s);
-    push(s, {nullptr, e, nullptr, ++e->recorded});
+    push(s, {nullptr, e, nullptr, ++e->recorded, nullptr});
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
 {
     if (e->recorded)
-        push(s, {nullptr, nullptr, e, e->recorded});
+        push(s, {nullptr, nullptr, e, e->recorded, nullptr});
     return cudaSuccess;
 }
 

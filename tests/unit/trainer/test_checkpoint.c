@@ -253,7 +253,7 @@ static void the_writer_writes_what_was_there_at_its_start(void **state)
     memcpy(mine, data, sizeof data);
     assert_int_equal(writer_done(&r, w, 10), 0);
     assert_false(writer_busy(w));
-    assert_int_equal(writer_start(w, path, &s, blocks), 0);
+    assert_int_equal(writer_start(w, path, &s, blocks, 0), 0);
     memset(mine, 0, sizeof data);
     assert_true(writer_busy(w));
     while (!writer_done(&r, w, 50))
@@ -278,13 +278,13 @@ static void the_writer_reports_a_failure(void **state)
     struct written r;
 
     (void)state;
-    writer_start(w, "/nowhere/x.ckpt", &s, block);
+    writer_start(w, "/nowhere/x.ckpt", &s, block, 0);
     while (!writer_done(&r, w, 50))
         ;
     assert_int_equal(r.failed, 1);
     assert_non_null(strstr(r.err.text, "/nowhere/x.ckpt"));
     /* and may be used again, or left while it writes */
-    writer_start(w, "/nowhere/x.ckpt", &s, block);
+    writer_start(w, "/nowhere/x.ckpt", &s, block, 0);
     writer_destroy(w);
     writer_destroy(NULL);
 }

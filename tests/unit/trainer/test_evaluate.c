@@ -39,7 +39,7 @@ static double alone(struct eval_set *s, const struct run_spec *spec,
 
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
     assert_int_equal(eval_init(s, valid, spec, c, NULL), 0);
-    assert_int_equal(evaluate(&nats, s, m, c, NULL, NULL), 0);
+    assert_int_equal(evaluate(&nats, s, eval_by_model, m, c, NULL, NULL), 0);
     comm_close(c);
     return nats;
 }
@@ -126,7 +126,7 @@ static int member(int m, int g, const char *name, const struct run_spec *spec,
         eval_init(&s, valid, spec, c, NULL))
         return 1;
     for (int i = 0; i < 2; i++)
-        if (evaluate(&nats[i], &s, model, c, NULL, NULL) ||
+        if (evaluate(&nats[i], &s, eval_by_model, model, c, NULL, NULL) ||
             comm_share(c, NULL, 0, NULL))
             return 2;
     return memcmp(&nats[0], &want, sizeof want) ||
@@ -171,7 +171,7 @@ static void a_stop_is_answered(void **state)
     (void)state;
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
     assert_int_equal(eval_init(&s, valid, &spec, c, NULL), 0);
-    assert_int_equal(evaluate(&nats, &s, m, c, &stop, NULL), 1);
+    assert_int_equal(evaluate(&nats, &s, eval_by_model, m, c, &stop, NULL), 1);
     comm_close(c);
     model_destroy(m);
 }

@@ -1,0 +1,206 @@
+/* train_device: training on a GPU; see train_impl.h.  The engine
+ * (cuda/engine.h) does the work, and its members meet by NCCL; the gang's
+ * comm carries the losses, decisions and failures. */
+#include "trainer/train_impl.h"
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EVAL_ROWS 64 /* most windows of an evaluation at a time */
+
+static struct engine_options options_of(const struct train *t, int devices)
+{
+    const struct train_env *env = t->env;
+    int64_t rows = t->batches.rows, m = env->member, g = env->gang;
+
+    return (struct engine_options){
+        .device = env->place % devices,
+        .recompute = env->recompute,
+        .micro_rows = env->micro_rows,
+        .rows = rows * (m + 1) / g - rows * m / g,
+        .member = env->member,
+        .gang = env->gang,
+        .peer_seconds = env->peer_seconds,
+    };
+}
+
+int train_device_find(struct train *t, struct err *e)
+{
+    struct engine_options o;
+    const struct engine_api *api;
+    int n;
+
+    if (device_open(&api, t->env->device, e))
+        return -1;
+    if (!api) /* *e says why */
+        return -1;
+    if (api->devices(&n, e))
+        return -1;
+    o = options_of(t, n);
+    if (api->check(t->spec, &o, e))
+        return -1;
+    t->api = api;
+    return 0;
+}
+
+/* Member 0's identity of the gang, to all. */
+static int meet(struct train *t, struct err *e)
+{
+    struct comm_array id = {.element = ENGINE_ID_BYTES};
+
+    for (int m = 1; m <= comm_size(t->comm); m++)
+        id.bound[m] = 1;
+    if (comm_alloc(&id, t->comm, e) ||
+        (t->env->member == 0 && t->api->gang_id(id.data, e)) ||
+        comm_share(t->comm, (struct comm_array *[]){&id}, 1, e))
+        return -1;
+    return t->api->join(t->engine, id.data, e);
+}
+
+static int device_open_run(struct train *t, struct err *e)
+{
+    struct engine_options o;
+    struct err why;
+    int n, rc;
+
+    if (t->api->devices(&n, e))
+        return -1;
+    o = options_of(t, n);
+    rc = t->api->create(&t->engine, t->spec, &o, &why);
+    if (rc < 0) {
+        *e = why;
+        return -1;
+    }
+    rc = train_agree_room(t, rc, &why, e);
+    if (rc)
+        return rc;
+    t->n = t->api->size(t->engine);
+    t->eval_at_once = t->api->micro_rows(t->engine);
+    if (t->eval_at_once > EVAL_ROWS)
+        t->eval_at_once = EVAL_ROWS;
+    t->tokens = mem_tensor((size_t)(o.rows * (t->spec->model.seq_len + 1) + 1) *
+                           sizeof *t->tokens);
+    if (!t->tokens)
+        return err_set(e, ERR_ENV, "no memory for a batch");
+    t->row_nats.element = sizeof(double);
+    for (int m = 0; m <= o.gang; m++)
+        t->row_nats.bound[m] = (size_t)(t->batches.rows * m / o.gang);
+    if (comm_alloc(&t->row_nats, t->comm, e))
+        return -1;
+    return o.gang > 1 ? meet(t, e) : 0;
+}
+
+static void device_close(struct train *t)
+{
+    mem_tensor_free(t->tokens);
+    if (t->host)
+        t->api->host_free(t->host);
+    if (t->engine && t->failed)
+        t->api->give_up(t->engine);
+    if (t->engine)
+        t->api->destroy(t->engine);
+}
+
+static int device_begin(struct train *t, const struct checkpoint *c,
+                        struct err *e)
+{
+    static const int block[CHECKPOINT_BLOCKS] = {
+        [BLOCK_PARAMS] = ENGINE_PARAMS,
+        [BLOCK_M] = ENGINE_M,
+        [BLOCK_V] = ENGINE_V,
+    };
+
+    if (!c)
+        return t->api->init(t->engine, t->spec->seed, e);
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
+        if (t->api->put(t->engine, block[b], c->block[b], e))
+            return -1;
+        comm_beat(t->comm);
+    }
+    return 0;
+}
+
+/* Into pinned memory of member 0, from where they are written while training
+ * goes on. */
+static int device_blocks(const float *block[CHECKPOINT_BLOCKS], int *stays,
+                         struct train *t, struct err *e)
+{
+    static const int which[] = {ENGINE_PARAMS, ENGINE_M, ENGINE_V};
+    unsigned failed = 0;
+
+    *stays = 1;
+    if (t->writer && !t->host) {
+        t->host = t->api->host_alloc(CHECKPOINT_BLOCKS * t->n);
+        failed = !t->host;
+    }
+    if (comm_agree(t->comm, &failed, NULL, e))
+        return -1;
+    if (failed)
+        return err_set(e, ERR_ENV, "no pinned memory for a checkpoint");
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
+        float *to = t->host ? t->host + (size_t)b * t->n : NULL;
+
+        block[b] = to;
+        if (t->api->get(t->engine, which[b], to, e))
+            return -1;
+        comm_beat(t->comm);
+    }
+    return 0;
+}
+
+/* Rows are summed in their order, whoever had them. */
+static int device_gradient(double *nats, double *norm, struct train *t,
+                           struct err *e)
+{
+    struct comm_array *shared[] = {&t->row_nats};
+    int64_t step = t->state.step + 1;
+    struct fault_here here = {t->env->run_id, step, t->env->attempt,
+                              t->env->member};
+    int64_t from = (int64_t)t->row_nats.bound[t->env->member];
+    int64_t rows = (int64_t)t->row_nats.bound[t->env->member + 1] - from;
+    double *own = (double *)t->row_nats.data + from;
+    const double *all = t->row_nats.data;
+
+    batches_read(t->tokens, &t->batches, step, from, rows);
+    if (t->api->zero(t->engine, e) ||
+        t->api->grad(t->engine, own, t->tokens, rows,
+                     (float)(1 / (double)t->spec->batch_tokens), 1, e) ||
+        t->api->norm(t->engine, norm, e))
+        return -1;
+    if (rows && fault_at_here("nan", &here))
+        own[0] = NAN;
+    if (comm_share(t->comm, shared, 1, e))
+        return -1;
+    *nats = 0;
+    for (int64_t i = 0; i < t->batches.rows; i++)
+        *nats += all[i];
+    return 0;
+}
+
+static int device_update(struct train *t, double lr, double scale,
+                         struct err *e)
+{
+    return t->api->step(t->engine, lr, scale, t->state.step + 1, e);
+}
+
+static int device_losses(void *ctx, double *nats, const int32_t *tokens,
+                         int64_t windows, struct err *e)
+{
+    struct train *t = ctx;
+
+    return t->api->eval(t->engine, nats, tokens, windows, e);
+}
+
+const struct train_ops train_device = {
+    .open = device_open_run,
+    .close = device_close,
+    .begin = device_begin,
+    .blocks = device_blocks,
+    .gradient = device_gradient,
+    .update = device_update,
+    .losses = device_losses,
+};
