@@ -1,6 +1,7 @@
 /* sql: see sql.h. */
 #include "db/sql.h"
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "db/utf8.h"
 
@@ -260,6 +261,8 @@ void sql_set_moment(struct store *db)
         return;
     }
     clock_gettime(CLOCK_REALTIME, &t);
+    if (fault_at("clock-jump"))
+        t.tv_sec -= 86400;
     gmtime_r(&t.tv_sec, &tm);
     strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(db->moment, sizeof db->moment, "%s.%03dZ", day,

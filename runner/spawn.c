@@ -175,8 +175,7 @@ long long spawn_oom_kills(void)
     return n;
 }
 
-void spawn_verdict(char *text, size_t room, int status, long long oom_before,
-                   long long oom_after)
+void spawn_verdict(char *text, size_t room, int status, int oom)
 {
     int signo;
 
@@ -186,7 +185,5 @@ void spawn_verdict(char *text, size_t room, int status, long long oom_before,
     }
     signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     snprintf(text, room, "killed by signal %d (%s)%s", signo, strsignal(signo),
-             signo == SIGKILL && oom_after > oom_before
-                 ? ": the machine ran out of memory"
-                 : "");
+             signo == SIGKILL && oom ? ": the machine ran out of memory" : "");
 }

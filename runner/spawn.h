@@ -25,10 +25,9 @@ int spawn_child(struct spawned *c, const char *exe, struct err *e);
 char **spawn_environ(void);
 
 /* How it ended, in words: "exit code 7", "killed by signal 11 (Segmentation
- * fault)"; for SIGKILL with what may be behind it.  oom: kills by the kernel
- * for want of memory on this machine before and after (spawn_oom_kills). */
-void spawn_verdict(char *text, size_t room, int status, long long oom_before,
-                   long long oom_after);
+ * fault)"; for SIGKILL with what may be behind it.  oom: the kernel has killed
+ * for want of memory on this machine meanwhile (spawn_oom_kills grew). */
+void spawn_verdict(char *text, size_t room, int status, int oom);
 /* Kills for want of memory since boot; -1 when the kernel does not say. */
 long long spawn_oom_kills(void);
 

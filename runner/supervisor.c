@@ -1,6 +1,7 @@
 /* supervisor: see supervisor.h. */
 #include "runner/supervisor.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/clock.h"
@@ -175,6 +176,14 @@ static void send_gone(struct supervisor *s, struct slot *slot, const char *why)
     net_send(s->net, COORDINATOR, MSG_GONE, &m, sizeof m);
 }
 
+/* Has the kernel killed for want of memory since the slot's job began? */
+static int oom_kills(const struct slot *slot)
+{
+    const struct fault_here here = {slot->job.run, -1, slot->job.attempt, -1};
+
+    return spawn_oom_kills() > slot->oom || fault_at_here("oom-kill", &here);
+}
+
 /* End of the child's pipe: it has died, or closed it and will not be heard
  * again, which is the same. */
 static void lose_child(struct supervisor *s, struct slot *slot, const char *why)
@@ -184,8 +193,7 @@ static void lose_child(struct supervisor *s, struct slot *slot, const char *why)
 
     kill_child(slot);
     status = reap(slot);
-    spawn_verdict(verdict, sizeof verdict, status, slot->oom,
-                  spawn_oom_kills());
+    spawn_verdict(verdict, sizeof verdict, status, oom_kills(slot));
     if (!slot->busy)
         return;
     if (slot->job.member == 0 && slot->job.gang > 1)
