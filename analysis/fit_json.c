@@ -205,11 +205,42 @@ int fit_result_from_json(struct fit_result *r, const char *text, struct err *e)
     return 0;
 }
 
-#define TABLE_ROWS 40
+#define TABLE_ROWS 60
+#define TABLE_CELL 48
+
+static void cell_text(char text[TABLE_CELL], const json_t *v)
+{
+    if (json_is_number(v))
+        snprintf(text, TABLE_CELL, "%.5g", json_number_value(v));
+    else if (json_is_string(v))
+        snprintf(text, TABLE_CELL, "%s", json_string_value(v));
+    else
+        snprintf(text, TABLE_CELL, "%s",
+                 !json_is_boolean(v) ? "-"
+                 : json_is_true(v)   ? "yes"
+                                     : "no");
+}
+
+static int column_width(const json_t *rows, const char *key)
+{
+    char text[TABLE_CELL];
+    int width = (int)strlen(key);
+    size_t i;
+    json_t *row;
+
+    json_array_foreach(rows, i, row)
+    {
+        cell_text(text, json_object_get(row, key));
+        int n = (int)strlen(text);
+        width = n > width ? n : width;
+    }
+    return width;
+}
 
 /* An array of flat objects as a table; longer ones are for JSON. */
 static void print_table(struct str *out, const char *title, const json_t *rows)
 {
+    char text[TABLE_CELL];
     const char *key;
     size_t i;
     json_t *row, *v;
@@ -221,20 +252,14 @@ static void print_table(struct str *out, const char *title, const json_t *rows)
                         v) if (json_is_object(v) || json_is_array(v)) return;
     str_addf(out, "\n%s\n", title);
     json_object_foreach(json_array_get(rows, 0), key, v)
-        str_addf(out, "  %12.12s", key);
+        str_addf(out, "  %*s", column_width(rows, key), key);
     str_add(out, "\n");
     json_array_foreach(rows, i, row)
     {
-        json_object_foreach(row, key, v)
+        json_object_foreach(json_array_get(rows, 0), key, v)
         {
-            if (json_is_number(v))
-                str_addf(out, "  %12.5g", json_number_value(v));
-            else if (json_is_string(v))
-                str_addf(out, "  %12.12s", json_string_value(v));
-            else
-                str_addf(out, "  %12s",
-                         json_is_boolean(v) ? json_is_true(v) ? "yes" : "no"
-                                            : "-");
+            cell_text(text, json_object_get(row, key));
+            str_addf(out, "  %*s", column_width(rows, key), text);
         }
         str_add(out, "\n");
     }

@@ -54,6 +54,7 @@ static const struct {
     {"learning_rate", POINT_LR},
     {"batch_tokens", POINT_BATCH},
     {"unique_tokens", POINT_UNIQUE},
+    {"step", POINT_STEPS},
     {"width", POINT_D_MODEL},
     {"depth", POINT_N_LAYER},
     {"weight_decay", POINT_WD},

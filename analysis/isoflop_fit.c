@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const isoflop_method_name[ISOFLOP_METHODS] = {"parabola", "akima"};
+const char *const isoflop_method_name[ISOFLOP_METHODS] = {"parabola", "akima",
+                                                          "surface"};
 const char *const isoflop_resample_name[ISOFLOP_RESAMPLES] = {"auto", "noise",
                                                               "budgets"};
 
@@ -27,7 +28,8 @@ void isoflop_opts_default(struct isoflop_opts *o)
                                .curvature = 1.64,
                                .level = 0.90,
                                .bootstrap = 1000,
-                               .seed = 1};
+                               .seed = 1,
+                               .interval = -1};
 }
 
 static int refuse(struct isoflop_budget *b, int dir, const char *why)
@@ -190,6 +192,13 @@ static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
         goto out;
     if (f->opts.method == ISOFLOP_AKIMA)
         x = isfinite(b->akima_M) ? log(b->akima_M) : log(b->size[b->lowest].M);
+    if (f->opts.method == ISOFLOP_SURFACE) {
+        if (!isfinite(b->surface_M)) {
+            refuse(b, 0, "the runs do not determine a surface");
+            goto out;
+        }
+        x = log(b->surface_M);
+    }
     if (!judge_place(b, x))
         accept(f, b, x);
 out:
@@ -237,10 +246,14 @@ int isoflop_fit(struct isoflop_fit *f, const struct points *p,
     for (int i = 0; i < f->n_budget; i++)
         isoflop_window(&f->budget[i], o);
     isoflop_noise(f, &seeds);
+    isoflop_surface(f);
     for (int i = 0; i < f->n_budget; i++)
         judge(f, &f->budget[i]);
     f->off = typical_curvature(f);
-    isoflop_laws(f);
+    if (isoflop_laws(f, e)) {
+        isoflop_fit_release(f);
+        return -1;
+    }
     return 0;
 }
 

@@ -7,7 +7,7 @@
  * beyond the noise and have its minimum inside the sizes that were run.  A
  * budget that fails is refused with the reason and the side to extend to.
  * Beside it stands Akima's piecewise cubic (Porian et al., arXiv 2406.19146),
- * which does not assume a shape.
+ * which does not assume a shape, and the minimum of the surface.
  *
  * The parabola is biased even without noise when the surface is not symmetric
  * or the design wide (Czech et al., arXiv 2603.22339): analysis/surface.h fits
@@ -24,13 +24,21 @@
 struct points;     /* analysis/points.h */
 struct fit_result; /* analysis/fit_json.h */
 
-enum isoflop_method { ISOFLOP_PARABOLA, ISOFLOP_AKIMA, ISOFLOP_METHODS };
+/* surface: the minimum of E + A/M^alpha + B/D^beta fitted to all budgets
+ * together. */
+enum isoflop_method {
+    ISOFLOP_PARABOLA,
+    ISOFLOP_AKIMA,
+    ISOFLOP_SURFACE,
+    ISOFLOP_METHODS
+};
 extern const char *const isoflop_method_name[ISOFLOP_METHODS];
 
 /* What the exponents' intervals resample.  Noise: every cell mean is drawn
  * again with the spread of its runs, the budgets stay.  Budgets: whole budgets
  * are drawn with replacement, widened for their small number by Student's t.
- * Auto: budgets from six on, where the noise is known noise below. */
+ * Auto: budgets from six on, where the noise is known noise below; noise for
+ * the surface, whose optima are of all budgets. */
 enum isoflop_resample {
     ISOFLOP_RESAMPLE_AUTO,
     ISOFLOP_RESAMPLE_NOISE,
@@ -50,6 +58,10 @@ struct isoflop_opts {
     double level;     /* of the intervals, 0.90 */
     int bootstrap;    /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;    /* of the resampling */
+    /* Of whole budgets: -1 for percentiles widened as said above; an enum
+     * boot_kind for that interval as it is. */
+    int interval;
+    const char *indices; /* draws of budgets (bootstrap.h), or NULL */
 };
 void isoflop_opts_default(struct isoflop_opts *o);
 
@@ -77,6 +89,7 @@ struct isoflop_budget {
     double curvature_t;               /* c[2] over its standard error */
     double parabola_M, parabola_loss; /* NaN where there is no minimum */
     double akima_M, akima_loss;       /* NaN where it is at the edge */
+    double surface_M;                 /* of the surface; NaN: none */
     double M, D, N, loss;       /* the optimum by opts.method; NaN if refused */
     double log_M_se, loss_se;   /* standard errors; NaN if refused */
     double M_ci[2], loss_ci[2]; /* from noise resamples; NaN if none */

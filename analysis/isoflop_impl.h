@@ -1,7 +1,8 @@
 /* isoflop_impl: the inside of isoflop_fit, shared by its files:
- * isoflop_profile.c (runs to profiles and their noise), isoflop_fit.c (the
- * verdict on each minimum), isoflop_law.c (optima to laws),
- * isoflop_use.c (are they identified), isoflop_out.c (as JSON). */
+ * isoflop_profile.c (runs to profiles and their noise), isoflop_surface.c (one
+ * surface through all of them), isoflop_fit.c (the verdict on each minimum),
+ * isoflop_law.c (optima to laws), isoflop_use.c (are they identified),
+ * isoflop_out.c (as JSON). */
 #ifndef LOGLOG_ANALYSIS_ISOFLOP_IMPL_H
 #define LOGLOG_ANALYSIS_ISOFLOP_IMPL_H
 
@@ -35,8 +36,17 @@ void isoflop_window(struct isoflop_budget *b, const struct isoflop_opts *o);
 /* noise, sigma, misfit_p and degree from the profiles' residuals. */
 void isoflop_noise(struct isoflop_fit *f, const struct cell_noise *seeds);
 
-/* Laws and intervals from the budgets, then the verdict on them. */
-void isoflop_laws(struct isoflop_fit *f);
+/* surface_M of every budget from the surface through all cells (those in the
+ * windows). */
+void isoflop_surface(struct isoflop_fit *f);
+/* The same of B draws of the cells' noise: log M at the optimum of each of the
+ * n budgets at[], row-major (B, n); NaN where a draw has none. */
+void isoflop_surface_draws(double *x, const struct isoflop_fit *f,
+                           const int *at, size_t n);
+
+/* Laws and intervals from the budgets, then the verdict on them; -1 when the
+ * draws that were given cannot be used. */
+int isoflop_laws(struct isoflop_fit *f, struct err *e);
 void isoflop_verdict(struct isoflop_fit *f);
 
 #endif

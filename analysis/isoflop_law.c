@@ -141,7 +141,7 @@ static void budget_intervals(struct isoflop_fit *f, const struct optima *o,
         stretched(ci, v, n, log(b->M), level, widen);
         b->M_ci[0] = exp(ci[0]);
         b->M_ci[1] = exp(ci[1]);
-        if (f->opts.method == ISOFLOP_AKIMA && n > 1)
+        if (f->opts.method != ISOFLOP_PARABOLA && n > 1)
             b->log_M_se = stat_sd(v, n);
         n = 0;
         for (size_t d = 0; d < B; d++)
@@ -216,48 +216,48 @@ static void noise_intervals(double ci[STATS][2], const struct isoflop_fit *f,
 
 /* --- budgets --- */
 
-struct refit {
-    const struct optima *o;
-    double *C, *M, *N, *w;
-};
-
 static int refit(double *stat, const size_t *idx, size_t m, int worker,
                  void *ctx)
 {
-    struct refit *r = ctx;
+    const struct optima *o = ctx;
+    double *C = xmalloc((4 * m + 1) * sizeof *C), *M = C + m, *N = M + m,
+           *w = N + m;
+    int rc;
 
     (void)worker;
     for (size_t i = 0; i < m; i++) {
-        r->C[i] = r->o->C[idx[i]];
-        r->M[i] = r->o->M[idx[i]];
-        r->N[i] = r->o->N[idx[i]];
-        r->w[i] = r->o->w[idx[i]];
+        C[i] = o->C[idx[i]];
+        M[i] = o->M[idx[i]];
+        N[i] = o->N[idx[i]];
+        w[i] = o->w[idx[i]];
     }
-    return fit_stats(stat, r->C, r->M, r->N, r->w, m, r->o->have_N);
+    rc = fit_stats(stat, C, M, N, w, m, o->have_N);
+    free(C);
+    return rc;
 }
 
 static int budgets_intervals(double ci[STATS][2], const struct isoflop_fit *f,
                              const struct optima *o,
-                             const double estimate[STATS])
+                             const double estimate[STATS], struct err *e)
 {
+    enum boot_kind kind = f->opts.interval < 0
+                              ? BOOT_PERCENTILE
+                              : (enum boot_kind)f->opts.interval;
     struct boot_options opts = {.resamples = (size_t)f->opts.bootstrap,
-                                .seed = f->opts.seed};
-    struct refit r = {.o = o, .C = xmalloc(4 * o->n * sizeof(double))};
+                                .seed = f->opts.seed,
+                                .indices = f->opts.indices,
+                                .jackknife = kind == BOOT_BCA};
     double n = (double)o->n, widen;
     struct bootstrap b;
-    int rc;
 
-    r.M = r.C + o->n;
-    r.N = r.M + o->n;
-    r.w = r.N + o->n;
-    rc = bootstrap_run(&b, &opts, o->n, NULL, o->n, estimate, STATS, refit, &r,
-                       NULL);
-    free(r.C);
-    if (rc)
+    if (bootstrap_run(&b, &opts, o->n, NULL, o->n, estimate, STATS, refit,
+                      (void *)(uintptr_t)o, e))
         return -1;
-    widen = t_over_z(f->opts.level, n - 2) * sqrt(n / (n - 2));
+    widen = f->opts.interval >= 0
+                ? 1
+                : t_over_z(f->opts.level, n - 2) * sqrt(n / (n - 2));
     for (int j = 0; j < STATS; j++) {
-        bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, BOOT_PERCENTILE,
+        bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
                            f->opts.level);
         for (int k = 0; k < 2; k++)
             ci[j][k] = estimate[j] + (ci[j][k] - estimate[j]) * widen;
@@ -307,49 +307,58 @@ static void choose_resample(struct isoflop_fit *f)
 
     f->resampled = f->opts.resample;
     if (f->resampled == ISOFLOP_RESAMPLE_AUTO)
-        f->resampled = f->n_ok < FEW_BUDGETS && noise
+        f->resampled = noise && (f->n_ok < FEW_BUDGETS ||
+                                 f->opts.method == ISOFLOP_SURFACE)
                            ? ISOFLOP_RESAMPLE_NOISE
                            : ISOFLOP_RESAMPLE_BUDGETS;
 }
 
-static void intervals(double ci[STATS][2], struct isoflop_fit *f,
-                      const struct optima *o, const double estimate[STATS])
+/* -1 with *e when draws that were given cannot be used. */
+static int intervals(double ci[STATS][2], struct isoflop_fit *f,
+                     const struct optima *o, const double estimate[STATS],
+                     struct err *e)
 {
     size_t cells = (size_t)f->opts.bootstrap * o->n;
     double *x, *y;
+    int rc = 0;
 
-    if (f->opts.bootstrap < 1 || o->n < 1)
-        return;
+    if ((f->opts.bootstrap < 1 && !f->opts.indices) || o->n < 1)
+        return 0;
     x = xmalloc((cells + 1) * sizeof *x);
     y = xmalloc((cells + 1) * sizeof *y);
     if (f->sigma_dof > 0) {
         draw_minima(x, y, f, o);
+        if (f->opts.method == ISOFLOP_SURFACE)
+            isoflop_surface_draws(x, f, o->at, o->n);
         budget_intervals(f, o, x, y);
     }
     if (o->n > 2 && f->resampled == ISOFLOP_RESAMPLE_BUDGETS)
-        budgets_intervals(ci, f, o, estimate);
+        rc = budgets_intervals(ci, f, o, estimate, e);
     else if (o->n > 2 && f->sigma_dof > 0)
         noise_intervals(ci, f, o, x, estimate);
     free(x);
     free(y);
+    return f->opts.indices ? rc : 0;
 }
 
-void isoflop_laws(struct isoflop_fit *f)
+int isoflop_laws(struct isoflop_fit *f, struct err *e)
 {
-    double e[STATS] = {NAN, NAN, NAN, NAN}, ci[STATS][2];
+    double y[STATS] = {NAN, NAN, NAN, NAN}, ci[STATS][2];
     struct optima o;
+    int rc;
 
     for (int j = 0; j < STATS; j++)
         ci[j][0] = ci[j][1] = NAN;
     optima_init(&o, f);
     choose_resample(f);
     f->chi2 = NAN;
-    if (!fit_stats(e, o.C, o.M, o.N, o.w, o.n, o.have_N))
-        f->chi2 = law_chi2(&o, e);
-    intervals(ci, f, &o, e);
-    set_power(&f->M, e + M_COEF, ci + M_COEF);
-    set_power(&f->N, e + N_COEF, ci + N_COEF);
+    if (!fit_stats(y, o.C, o.M, o.N, o.w, o.n, o.have_N))
+        f->chi2 = law_chi2(&o, y);
+    rc = intervals(ci, f, &o, y, e);
+    set_power(&f->M, y + M_COEF, ci + M_COEF);
+    set_power(&f->N, y + N_COEF, ci + N_COEF);
     mirror(&f->D, &f->M);
     isoflop_verdict(f);
     optima_release(&o);
+    return rc;
 }

@@ -1,4 +1,5 @@
 /* isoflop_out: the fit as the JSON object of `fit --law isoflop --json`. */
+#include "analysis/bootstrap.h"
 #include "analysis/fit_json.h"
 #include "analysis/isoflop_impl.h"
 
@@ -46,6 +47,7 @@ static json_t *budget_json(const struct isoflop_budget *b)
     set(o, "parabola_loss", b->parabola_loss);
     set(o, "akima_M", b->akima_M);
     set(o, "akima_loss", b->akima_loss);
+    set(o, "surface_M", b->surface_M);
     return o;
 }
 
@@ -111,7 +113,10 @@ void isoflop_fit_result(struct fit_result *r, const struct isoflop_fit *f)
     r->n = (size_t)f->n_point;
     r->excluded = (size_t)f->n_excluded;
     r->level = f->opts.level;
-    snprintf(r->interval, sizeof r->interval, "percentile, %s",
+    snprintf(r->interval, sizeof r->interval, "%s, %s",
+             f->opts.interval < 0 || f->resampled != ISOFLOP_RESAMPLE_BUDGETS
+                 ? "percentile"
+                 : boot_kind_name((enum boot_kind)f->opts.interval),
              isoflop_resample_name[f->resampled]);
     snprintf(r->input, sizeof r->input, "%s", f->input);
     add_power(r, "M", &f->M);

@@ -51,8 +51,10 @@ struct plot_curve {
 void plot_curves(struct str *out, const char *id, const struct plot_curve *c,
                  size_t n);
 
-/* Residuals of a surface (log measured - log fitted) over (M, D). */
-void plot_residuals(struct str *out, const char *id, const double *M,
-                    const double *D, const double *residual, size_t n);
+/* Residuals of a surface (log measured - log fitted) over (M, D) or (N, D);
+ * size: the name of its axis. */
+void plot_residuals(struct str *out, const char *id, const char *size,
+                    const double *M, const double *D, const double *residual,
+                    size_t n);
 
 #endif

@@ -101,8 +101,9 @@ void plot_forecasts(struct str *out, const char *id,
     svg_end(out);
 }
 
-void plot_residuals(struct str *out, const char *id, const double *M,
-                    const double *D, const double *residual, size_t n)
+void plot_residuals(struct str *out, const char *id, const char *size,
+                    const double *M, const double *D, const double *residual,
+                    size_t n)
 {
     struct legend_row rows[] = {
         {"fill s1", 0, MARK_DOT, "above the surface"},
@@ -131,7 +132,7 @@ void plot_residuals(struct str *out, const char *id, const double *M,
              "root mean square %.2f percent, largest %.2f percent.",
              n, 100 * sqrt(ss), 100 * most);
     svg_begin(out, id, PLOT_W, PLOT_H, "Residuals of the surface", desc);
-    svg_axes(out, &x, &y, "model scale M, flops a token", "tokens D");
+    svg_axes(out, &x, &y, size, "tokens D");
     for (size_t i = 0; i < n; i++)
         svg_circle(out, residual[i] > 0 ? "bubble s1" : "bubble s0",
                    scale_at(&x, M[i]), scale_at(&y, D[i]),

@@ -199,7 +199,8 @@ static void surface_part(struct page *p, const struct laws *l)
                       log(surface_loss(&s->fit.s, s->M[i], s->D[i], NAN));
     str_init(&svg);
     page_figure_id(id, p);
-    plot_residuals(&svg, id, s->M, s->D, residual, s->n);
+    plot_residuals(&svg, id, "model scale M, flops a token", s->M, s->D,
+                   residual, s->n);
     page_figures_begin(p);
     report_figure(p, "surface-residuals", &svg,
                   "Residuals of the surface; a pattern (a saddle, a slope) "

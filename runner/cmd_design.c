@@ -56,6 +56,7 @@ static int learn(struct surface *s, double **cov, struct request *q,
     }
     if (fit_input_read(&in, &q->source, e))
         return -1;
+    q->ask.planned = in.planned;
     int rc = fit_surface_only(&f, &q->o.factor, &in.points, &q->ask, e);
     fit_input_release(&in);
     if (rc)
@@ -163,8 +164,7 @@ static int check(struct request *q, const char **args, int n_args,
                        q->goal);
     if (q->goal && strcmp(q->goal, "size") == 0)
         q->o.goal = DESIGN_SIZE;
-    q->ask.from_db = q->source.db != NULL;
-    return 0;
+    return fit_ask_check(&q->ask, "surface", e);
 }
 
 static int design(struct request *q, struct err *e)
@@ -191,10 +191,7 @@ static int design(struct request *q, struct err *e)
 static int design_main(const struct command *self, int argc, char **argv)
 {
     struct request q = {
-        .o = design_defaults,
-        .noise = NAN,
-        .source.law = "surface",
-        .ask = {.delta = 1e-3, .over = 10, .level = 0.9, .bootstrap = -1}};
+        .o = design_defaults, .noise = NAN, .source.what = FIT_ISOFLOP};
     int64_t repeats = q.o.repeats, runs = q.o.most;
     const char **args;
     int n_args, rc;
@@ -229,6 +226,7 @@ static int design_main(const struct command *self, int argc, char **argv)
         OPT_END,
     };
 
+    fit_ask_init(&q.ask);
     rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 1, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);

@@ -3,8 +3,10 @@
 #include "base/str.h"
 #include "db/fits.h"
 #include "runner/cmd.h"
+#include "runner/fit_again.h"
 #include "runner/fit_input.h"
 #include "runner/fit_law.h"
+#include "runner/fit_plots.h"
 #include "runner/version.h"
 
 #include <stdio.h>
@@ -14,7 +16,9 @@
 struct request {
     struct fit_source source;
     struct fit_ask ask;
-    const char *interval;
+    const char *law_name, *plots;
+    int64_t again; /* id of a stored fit, or -1 */
+    const struct fit_law *law;
     int json, store;
 };
 
@@ -24,31 +28,17 @@ static void note_options(struct fit_result *r, const struct request *q)
     const struct {
         const char *key, *value;
     } text[] = {
-        {"form", q->ask.form},
-        {"objective", q->ask.objective},
-        {"method", q->ask.method},
-        {"size", q->ask.size},
-        {"response", q->ask.response},
-        {"resample", q->ask.resample},
-        {"indices", q->ask.indices},
-        {"holdout", q->ask.holdout},
-        {"x", q->ask.x},
-        {"y", q->ask.y},
         {"where", q->source.where},
         {"stage", q->source.stage},
         {"points", q->source.points},
         {"map", q->source.map},
     };
 
+    fit_ask_store(r->options, &q->ask, q->law->name);
     for (size_t i = 0; i < ARRAY_LEN(text); i++)
         if (text[i].value)
             json_object_set_new(r->options, text[i].key,
                                 json_string(text[i].value));
-    json_object_set_new(r->options, "level", json_real(q->ask.level));
-    json_object_set_new(r->options, "seed", json_integer(q->ask.seed));
-    if (q->ask.bootstrap >= 0)
-        json_object_set_new(r->options, "bootstrap",
-                            json_integer(q->ask.bootstrap));
 }
 
 static int store_fit(const struct request *q, const struct fit_input *in,
@@ -88,43 +78,59 @@ static int print_fit(const struct request *q, const struct fit_result *r,
     return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -1;
 }
 
-static int fit(const struct request *q, int *refused, struct err *e)
+/* What the command knows and the law does not. */
+static void complete(struct fit_result *r, const struct fit_input *in,
+                     const struct request *q)
 {
-    const struct fit_law *law = fit_law_find(q->source.law, e);
+    r->excluded += in->points.n - points_used(&in->points);
+    if (!r->input[0])
+        points_hash(r->input, &in->points);
+    r->exploratory = in->opened;
+    snprintf(r->version, sizeof(r->version), "%s %.40s", VERSION_TEXT,
+             version_commit());
+    note_options(r, q);
+    if (q->ask.holdout)
+        fit_result_json(r, "holdout_recorded",
+                        json_boolean(q->source.db != NULL));
+}
+
+/* Everything that is kept, before anything is shown. */
+static int keep(const struct request *q, const struct fit_input *in,
+                const struct fit_result *r, const char *json, struct err *e)
+{
+    if (q->ask.holdout && q->source.db && q->again < 0 &&
+        fit_input_open_holdout(in, q->source.db, q->ask.holdout, e))
+        return -1;
+    if (q->plots && fit_plots_write(q->ask.plots, q->plots, q->law->name, e))
+        return -1;
+    return q->store ? store_fit(q, in, q->law, r, json, e) : 0;
+}
+
+static int fit(struct request *q, const struct fit_again *again, int *refused,
+               struct err *e)
+{
     struct fit_input in;
     struct fit_result r;
     char *json = NULL;
     int rc = -1;
 
-    if (!law)
-        return -1;
-    if (q->store && !law->stored)
-        return err_set(e, ERR_USAGE, "--store: the law '%s' is not stored",
-                       law->name);
     if (fit_input_read(&in, &q->source, e))
         return -1;
-    if (law->fit(&r, &in.points, &q->ask, e)) {
+    q->ask.planned = in.planned;
+    if (q->law->fit(&r, &in, &q->ask, e)) {
         fit_input_release(&in);
         return -1;
     }
-    r.excluded = in.points.n - points_used(&in.points);
-    if (!r.input[0])
-        points_hash(r.input, &in.points);
-    r.exploratory = in.opened;
-    snprintf(r.version, sizeof(r.version), "%s %.40s", VERSION_TEXT,
-             version_commit());
-    note_options(&r, q);
-    /* recorded before its numbers are seen */
-    if (q->ask.holdout && q->source.db &&
-        fit_input_open_holdout(&in, q->source.db, q->ask.holdout, e))
-        goto out;
+    complete(&r, &in, q);
     json = fit_result_dump(&r);
-    if (q->store && store_fit(q, &in, law, &r, json, e))
+    if (keep(q, &in, &r, json, e))
         goto out;
     rc = print_fit(q, &r, json);
     if (rc)
         err_errno(e, "standard output");
     *refused = !r.identified;
+    if (rc == 0 && again)
+        *refused = fit_again_compare(again, &r, q->again);
 out:
     free(json);
     fit_result_release(&r);
@@ -132,61 +138,73 @@ out:
     return rc;
 }
 
-static int check(struct request *q, const char **args, int n_args,
-                 struct err *e)
+static int check_source(const struct request *q, struct err *e)
 {
-    if (n_args)
-        q->source.db = args[0];
-    if (!q->source.db == !q->source.points)
+    const struct fit_source *s = &q->source;
+
+    if (!s->db == !s->points)
         return err_set(e, ERR_USAGE,
                        "fit needs a database or --points FILE, %s",
-                       q->source.db ? "not both" : "found neither");
-    if (!q->source.law)
-        return err_set(e, ERR_USAGE,
-                       "fit needs --law: hyper, isoflop, surface, loss or "
-                       "power");
-    if (q->source.db && q->source.map)
+                       s->db ? "not both" : "found neither");
+    if (s->db && s->map)
         return err_set(e, ERR_USAGE, "--map is for --points FILE");
-    if (!q->source.db && (q->store || q->source.study || q->source.stage))
+    if (!s->db && (q->store || s->study || s->stage || q->again >= 0))
         return err_set(e, ERR_USAGE,
-                       "--store, --study and --stage need a database");
-    if (!(q->ask.level > 0 && q->ask.level < 1))
-        return err_set(e, ERR_USAGE, "--level %g: expected between 0 and 1",
-                       q->ask.level);
-    if (q->ask.bootstrap > 10000000 || q->ask.threads < 0 ||
-        q->ask.threads > 64)
+                       "--store, --again, --study and --stage need a database");
+    if (q->again >= 0 && (q->law_name || q->store || q->json))
         return err_set(e, ERR_USAGE,
-                       "--bootstrap is 0 to 1e7, --threads 0 to 64");
-    if (q->interval) {
-        int k = boot_kind_parse(q->interval);
-        if (k < 0)
-            return err_set(e, ERR_USAGE,
-                           "--interval %.40s: expected percentile, basic or "
-                           "bca",
-                           q->interval);
-        q->ask.interval = (enum boot_kind)k;
-    }
-    q->ask.from_db = q->source.db != NULL;
+                       "--again makes a stored fit again as it was: no --law, "
+                       "--store or --json beside it");
+    if (q->again < 0 && !q->law_name)
+        return err_set(e, ERR_USAGE,
+                       "fit needs --law: hyper, isoflop, surface, loss, power, "
+                       "curve or collapse");
+    if (q->ask.threads < 0 || q->ask.threads > 64)
+        return err_set(e, ERR_USAGE, "--threads is 0 to 64");
     return 0;
+}
+
+static int fit_again_or_new(struct request *q, int *refused, struct err *e)
+{
+    struct fit_plots *plots = xmalloc(sizeof(*plots));
+    struct fit_again again = {0};
+    int rc = -1;
+
+    fit_plots_init(plots);
+    if (q->plots)
+        q->ask.plots = plots;
+    if (check_source(q, e) ||
+        (q->again >= 0 &&
+         fit_again_read(&again, &q->ask, &q->source, q->again, e)))
+        goto out;
+    q->law = fit_law_find(q->again >= 0 ? again.stored.law : q->law_name, e);
+    if (!q->law || fit_ask_check(&q->ask, q->law->name, e))
+        goto out;
+    if (q->store && !q->law->stored) {
+        err_set(e, ERR_USAGE, "--store: the law '%s' is not stored",
+                q->law->name);
+        goto out;
+    }
+    q->source.what = q->law->reads;
+    rc = fit(q, q->again >= 0 ? &again : NULL, refused, e);
+out:
+    fit_again_release(&again);
+    fit_plots_release(plots);
+    free(plots);
+    return rc;
 }
 
 static int fit_main(const struct command *self, int argc, char **argv)
 {
-    struct request q = {.ask = {.delta = 1e-3,
-                                .over = 10,
-                                .level = 0.9,
-                                .bootstrap = -1,
-                                .seed = 1,
-                                .interval = BOOT_BCA}};
+    struct request q = {.again = -1};
     struct fit_source *s = &q.source;
-    struct fit_ask *a = &q.ask;
     int64_t threads = 1;
     const char **args;
-    int n_args, rc, refused = 0;
+    int n_args, n = 0, rc, refused = 0;
     struct err e;
-    const struct opt opts[] = {
-        {"law", 0, OPT_STRING, &s->law, "LAW",
-         "hyper, isoflop, surface, loss or power"},
+    const struct opt first[] = {
+        {"law", 0, OPT_STRING, &q.law_name, "LAW",
+         "hyper, isoflop, surface, loss, power, curve or collapse"},
         {"points", 0, OPT_STRING, &s->points, "FILE",
          "CSV or JSON lines instead of a database"},
         {"map", 0, OPT_STRING, &s->map, "MAP",
@@ -195,49 +213,31 @@ static int fit_main(const struct command *self, int argc, char **argv)
          "use only these points (SQL, or a formula of the file's columns)"},
         {"study", 0, OPT_STRING, &s->study, "NAME", "of several in a database"},
         {"stage", 0, OPT_STRING, &s->stage, "NAME", "points of this stage"},
-        {"form", 0, OPT_STRING, &a->form, "FORM",
-         "surface: chinchilla, tied, power, skaling, farseer, repeated"},
-        {"objective", 0, OPT_STRING, &a->objective, "OBJ",
-         "surface: huber, mse, mse-raw, huber-raw, asymmetric, likelihood"},
-        {"method", 0, OPT_STRING, &a->method, "M",
-         "surface: varpro, grid; isoflop: parabola, akima; hyper: near, "
-         "centre, quadratic"},
-        {"delta", 0, OPT_DOUBLE, &a->delta, "X", "of Huber's loss (0.001)"},
-        {"over", 0, OPT_DOUBLE, &a->over, "X",
-         "weight of over-prediction in asymmetric (10)"},
-        {"size", 0, OPT_STRING, &a->size, "COL",
-         "surface: n, m, n1 or n2 (m of a study, n of a file)"},
-        {"response", 0, OPT_STRING, &a->response, "COL", "loss or bpb"},
-        {"bootstrap", 0, OPT_INT, &a->bootstrap, "N", "resamples"},
-        {"interval", 0, OPT_STRING, &q.interval, "KIND",
-         "of the bootstrap: bca (usual), percentile, basic"},
-        {"resample", 0, OPT_STRING, &a->resample, "WHAT",
-         "rows, group, or a column whose values are drawn together"},
-        {"indices", 0, OPT_STRING, &a->indices, "FILE",
-         "draws of the bootstrap, one resample a line"},
-        {"refit", 0, OPT_STRING, &a->refit, "HOW",
-         "surface: resamples by varpro (usual) or grid (all starts again)"},
-        {"level", 0, OPT_DOUBLE, &a->level, "P", "of intervals (0.9)"},
-        {"seed", 0, OPT_INT, &a->seed, "S", "of resampling (1)"},
+    };
+    const struct opt last[] = {
         {"threads", 't', OPT_INT, &threads, "N", "for starts and resamples"},
-        {"holdout", 0, OPT_STRING, &a->holdout, "SPEC",
-         "surface: flops:2, n:25%, flops>1e20: fit without, predict them"},
-        {"rolling", 0, OPT_FLAG, &a->rolling, NULL,
-         "surface: predict every budget from those below each cut-off"},
-        {"select", 0, OPT_FLAG, &a->select, NULL,
-         "surface: compare all forms on the holdout"},
-        {"x", 0, OPT_STRING, &a->x, "COL", "power: variable"},
-        {"y", 0, OPT_STRING, &a->y, "COL", "power: response"},
+        {"plots", 0, OPT_STRING, &q.plots, "DIR", "figures as SVG files"},
         {"store", 0, OPT_FLAG, &q.store, NULL, "keep the fit in the database"},
+        {"again", 0, OPT_INT, &q.again, "ID",
+         "make a stored fit again and compare every digit"},
         {"json", 0, OPT_FLAG, &q.json, NULL, "one JSON object"},
         OPT_END,
     };
+    struct opt opts[ARRAY_LEN(first) + FIT_ASK_OPTS + ARRAY_LEN(last)];
 
+    fit_ask_init(&q.ask);
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        opts[n++] = first[i];
+    n = fit_ask_opts(opts, n, &q.ask);
+    for (size_t i = 0; i < ARRAY_LEN(last); i++)
+        opts[n++] = last[i];
     rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 1, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);
-    a->threads = (int)(threads > 1000 ? 1000 : threads);
-    if (check(&q, args, n_args, &e) || fit(&q, &refused, &e))
+    if (n_args)
+        s->db = args[0];
+    q.ask.threads = (int)(threads > 1000 ? 1000 : threads);
+    if (fit_again_or_new(&q, &refused, &e))
         return opts_fail(&e);
     return refused ? ERR_FAILED : 0;
 }
@@ -248,17 +248,22 @@ const struct command cmd_fit = {
     .summary = "fit a law to a study's points, or to a file of runs",
     .help =
         "Laws: hyper (learning rate and batch against compute), isoflop "
-        "(optimal\n"
-        "size and tokens), surface (loss of size and tokens), loss (best loss\n"
-        "against compute), power (any two columns).  A law that the points do\n"
-        "not identify is refused with the reason and exit status 1; its "
-        "numbers\n"
-        "are printed all the same.\n\n"
-        "  loglog fit study.db --law isoflop --bootstrap 4000\n"
-        "  loglog fit --points runs.csv --map n=params*1e6,d=tokens,loss=final "
-        "\\\n"
+        "(optimal\nsize and tokens), surface (loss of size and tokens), loss "
+        "(best loss\nagainst compute, with and without a constant), power "
+        "(any two columns),\ncurve (the loss along a run from its learning "
+        "rates; one trunk predicts its\nbranches), collapse (the loss curves "
+        "of all sizes as one).  A law that the\npoints do not identify is "
+        "refused with the reason and exit status 1; its\nnumbers are printed "
+        "all the same.\n\n"
+        "  loglog fit study.db --law isoflop --bootstrap 4000 --plots figures\n"
+        "  loglog fit --points runs.csv --map "
+        "'n=params*1e6,d=tokens,loss=final' \\\n"
         "      --law surface --objective huber --bootstrap 4000 --json\n"
         "  loglog fit --points runs.jsonl --law surface --holdout flops:2 "
-        "--select\n",
+        "--select\n"
+        "  loglog fit --points curves.csv --map "
+        "'group=run,steps=step,lr=lr,loss=loss' \\\n"
+        "      --law curve\n"
+        "  loglog fit study.db --again 3\n",
     .main = fit_main,
 };

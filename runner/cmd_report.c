@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "runner/cmd.h"
+#include "runner/fit_plots.h"
 #include "runner/report_load.h"
 
 #include <stdio.h>
@@ -41,25 +42,6 @@ static char *make_stem(const char *out)
     return stem;
 }
 
-/* Figures that stand alone bring their style sheet. */
-static int write_figure(const char *path, const struct str *svg, struct err *e)
-{
-    struct str s;
-    const char *end = strstr(svg->text, "</desc>");
-    int rc;
-
-    BUG_ON(!end);
-    end += strlen("</desc>");
-    str_init(&s);
-    str_add(&s, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    str_add_n(&s, svg->text, (size_t)(end - svg->text));
-    str_addf(&s, "<style>%s</style>", svg_style);
-    str_add(&s, end);
-    rc = file_write(path, s.text, s.len, e);
-    str_release(&s);
-    return rc;
-}
-
 static int write_page(const struct page *p, const char *out, const char *stem,
                       struct err *e)
 {
@@ -74,7 +56,7 @@ static int write_page(const struct page *p, const char *out, const char *stem,
         int rc;
         str_init(&path);
         str_addf(&path, "%s-%s.svg", stem, p->figure[i].name);
-        rc = write_figure(path.text, &p->figure[i].svg, e);
+        rc = svg_file_write(path.text, &p->figure[i].svg, e);
         str_release(&path);
         if (rc)
             return -1;

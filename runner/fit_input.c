@@ -13,34 +13,42 @@
 
 #define OPENED "holdout opened: "
 
-/* The points of the stages of the law's kind; of all where the study is not
- * one that was run here. */
+/* The study's own text, when it was planned here. */
+static int read_plan(struct study *study, struct fit_input *in,
+                     struct store *db, struct err *e)
+{
+    struct err why;
+    char *text;
+
+    if (db_study_text(&text, db, in->study, e))
+        return -1;
+    if (study_parse(study, "study", text, strlen(text), &why))
+        study->n_stage = 0;
+    in->planned = study->n_stage > 0;
+    free(text);
+    return 0;
+}
+
+/* The points of the stages of the kind; of all where the study is not one
+ * that was run here, or curves of all are wanted. */
 static int read_stages(struct fit_input *in, struct store *db,
                        const struct fit_source *s, struct err *e)
 {
-    enum stage_kind kind =
-        strcmp(s->law, "hyper") == 0 ? STAGE_HYPER : STAGE_ISOFLOP;
+    enum stage_kind kind = s->what == FIT_HYPER ? STAGE_HYPER : STAGE_ISOFLOP;
     struct study *study = xcalloc(1, sizeof(*study));
-    struct err why;
-    char *text;
-    int found = 0, rc = 0;
+    int found = 0, rc = read_plan(study, in, db, e);
 
-    if (db_study_text(&text, db, in->study, e)) {
-        free(study);
-        return -1;
+    for (int i = 0; i < study->n_stage && rc == 0; i++) {
+        const struct stage *stage = &study->stage[i];
+        if (s->stage || stage->kind != kind || s->what == FIT_CURVES)
+            continue;
+        found = 1;
+        rc = points_from_db(&in->points, db, in->study, stage->name, s->where,
+                            e);
     }
-    if (study_parse(study, "study", text, strlen(text), &why))
-        study->n_stage = 0;
-    free(text);
-    for (int i = 0; i < study->n_stage && rc == 0; i++)
-        if (study->stage[i].kind == kind) {
-            found = 1;
-            rc = points_from_db(&in->points, db, in->study,
-                                study->stage[i].name, s->where, e);
-        }
     free(study);
     if (rc == 0 && !found)
-        rc = points_from_db(&in->points, db, in->study, NULL, s->where, e);
+        rc = points_from_db(&in->points, db, in->study, s->stage, s->where, e);
     return rc;
 }
 
@@ -73,9 +81,11 @@ static int read_db(struct fit_input *in, const struct fit_source *s,
         return -1;
     if (db_study_find(&in->study, db, s->study, e))
         goto out;
-    if (s->stage
-            ? points_from_db(&in->points, db, in->study, s->stage, s->where, e)
-            : read_stages(in, db, s, e))
+    if (read_stages(in, db, s, e))
+        goto out;
+    if (s->what >= FIT_CURVES &&
+        fit_series_read(&in->series, db, &in->points,
+                        s->what == FIT_BEST_CURVES && !s->where, e))
         goto out;
     rc = was_opened(&in->opened, db, in->study, e);
 out:
@@ -88,6 +98,7 @@ int fit_input_read(struct fit_input *in, const struct fit_source *s,
 {
     memset(in, 0, sizeof(*in));
     points_init(&in->points);
+    series_init(&in->series);
     in->study = -1;
     snprintf(in->name, sizeof(in->name), "%s", s->db ? s->db : s->points);
     int rc = s->db ? read_db(in, s, e)
@@ -96,6 +107,11 @@ int fit_input_read(struct fit_input *in, const struct fit_source *s,
         rc = err_set(e, ERR_USAGE, "%s: no point can be used (%zu rows%s)",
                      in->name, in->points.n,
                      in->points.n ? ", all excluded" : "");
+    if (rc == 0 && !s->db && s->what >= FIT_CURVES) {
+        rc = series_of_points(&in->series, &in->points, e);
+        if (rc)
+            err_prefix(e, "%.100s: ", in->name);
+    }
     if (rc) {
         fit_input_release(in);
         return -1;
@@ -107,6 +123,7 @@ int fit_input_read(struct fit_input *in, const struct fit_source *s,
 void fit_input_release(struct fit_input *in)
 {
     points_release(&in->points);
+    series_release(&in->series);
 }
 
 int fit_input_open_holdout(const struct fit_input *in, const char *path,

@@ -2,40 +2,35 @@
 #ifndef LOGLOG_RUNNER_FIT_LAW_H
 #define LOGLOG_RUNNER_FIT_LAW_H
 
-#include "analysis/bootstrap.h"
 #include "analysis/fit_json.h"
 #include "analysis/points.h"
 #include "base/err.h"
-
-/* What was asked for; strings are NULL where nothing was. */
-struct fit_ask {
-    const char *form, *objective, *method, *size, *response, *resample;
-    const char *holdout, *indices, *x, *y, *refit;
-    double delta, over, level;
-    int64_t bootstrap; /* -1: the law's own default */
-    int64_t seed;
-    int threads;
-    enum boot_kind interval;
-    int rolling, select;
-    int from_db; /* the points come from a study */
-};
+#include "runner/fit_ask.h"
+#include "runner/fit_input.h"
 
 struct fit_law {
     const char *name, *help;
     /* Fit and fill *out (initialised by it, the caller's to release). */
-    int (*fit)(struct fit_result *out, struct points *p,
+    int (*fit)(struct fit_result *out, struct fit_input *in,
                const struct fit_ask *ask, struct err *e);
-    int stored; /* the database has a place for it */
+    enum fit_what reads; /* of fit_input.h */
+    int stored;          /* the database has a place for it */
 };
 
 /* NULL with *e and the nearest name when there is none. */
 const struct fit_law *fit_law_find(const char *name, struct err *e);
-#define FIT_LAWS 5
+#define FIT_LAWS 7
 extern const struct fit_law fit_laws[FIT_LAWS];
 
-/* fit_surface.c */
-int fit_law_surface(struct fit_result *out, struct points *p,
+/* fit_surface.c, fit_power.c, fit_curve.c */
+int fit_law_surface(struct fit_result *out, struct fit_input *in,
                     const struct fit_ask *ask, struct err *e);
+int fit_law_power(struct fit_result *out, struct fit_input *in,
+                  const struct fit_ask *ask, struct err *e);
+int fit_law_curve(struct fit_result *out, struct fit_input *in,
+                  const struct fit_ask *ask, struct err *e);
+int fit_law_collapse(struct fit_result *out, struct fit_input *in,
+                     const struct fit_ask *ask, struct err *e);
 /* The surface of the used points alone; *factor: 6 or 1 (surface_optimum). */
 struct surface_fit;
 int fit_surface_only(struct surface_fit *f, double *factor,

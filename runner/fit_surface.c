@@ -1,10 +1,14 @@
 /* `fit --law surface`: options to a fit, its bootstrap and its holdouts. */
 #include "analysis/holdout.h"
+#include "analysis/plots.h"
+#include "analysis/plots_fit.h"
 #include "analysis/surface_boot.h"
 #include "analysis/surface_result.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "runner/fit_groups.h"
 #include "runner/fit_law.h"
+#include "runner/fit_plots.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -53,10 +57,6 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
         return err_set(e, ERR_USAGE, "--refit %.60s: expected varpro or grid",
                        ask->refit);
     o->refit_grid = ask->refit && strcmp(ask->refit, "grid") == 0;
-    if (!(o->delta > 0) || !(o->over > 0))
-        return err_set(e, ERR_USAGE,
-                       "--delta and --over must be positive, found %g and %g",
-                       o->delta, o->over);
     return 0;
 }
 
@@ -70,14 +70,14 @@ static int choose(struct columns *c, const struct points *p,
                   const struct fit_ask *ask, struct err *e)
 {
     static const char *const sizes[] = {"n", "m", "n1", "n2"};
-    int size = ask->from_db || !points_has(p, POINT_N) ? POINT_M : POINT_N;
+    int size = ask->planned || !points_has(p, POINT_N) ? POINT_M : POINT_N;
 
     if (fit_word(&size, "size", ask->size, size_parse, sizes, 4, e))
         return -1;
     c->size = (enum point_col)size;
     c->factor = c->size == POINT_M ? 1 : 6;
     c->response =
-        points_has(p, POINT_BPB) && (ask->from_db || !points_has(p, POINT_LOSS))
+        points_has(p, POINT_BPB) && (ask->planned || !points_has(p, POINT_LOSS))
             ? POINT_BPB
             : POINT_LOSS;
     if (ask->response && strcmp(ask->response, "loss") != 0 &&
@@ -111,54 +111,19 @@ static int gather(struct surface_data *d, struct points *used,
     return 0;
 }
 
-/* What is resampled together: a column, the group of the mapping, or rows. */
-static int groups(size_t **group, size_t *n, const struct points *p,
-                  const struct fit_ask *ask, struct err *e)
-{
-    const char *by = ask->resample;
-    int labelled = 0;
-
-    for (size_t i = 0; i < p->n; i++)
-        labelled |= p->group[i][0] != 0;
-    *group = NULL;
-    *n = 0;
-    if (by && strcmp(by, "rows") == 0)
-        return 0;
-    if (!by && !labelled)
-        return 0;
-    *group = xmalloc((p->n + 1) * sizeof(**group));
-    if (!by || strcmp(by, "group") == 0) {
-        const char **label = xmalloc((p->n + 1) * sizeof(*label));
-        for (size_t i = 0; i < p->n; i++)
-            label[i] = p->group[i];
-        boot_groups_of_text(*group, n, label, p->n);
-        free(label);
-        return 0;
-    }
-    int col = point_col_parse(by);
-    if (col >= 0) {
-        boot_groups_of_number(*group, n, p->col[col], p->n);
-        return 0;
-    }
-    free(*group);
-    return err_set(e, ERR_USAGE,
-                   "--resample %.60s: expected rows, group or a column such "
-                   "as n, budget, seed",
-                   by);
-}
-
 static int resample(struct bootstrap *b, const struct surface_fit *f,
                     const struct surface_data *d, const struct points *p,
                     const struct fit_ask *ask, struct err *e)
 {
-    struct boot_options o = {.resamples = (size_t)ask->bootstrap,
-                             .seed = (uint64_t)ask->seed,
-                             .indices = ask->indices,
-                             .threads = ask->threads,
-                             .jackknife = ask->interval == BOOT_BCA};
+    struct boot_options o = {
+        .resamples = ask->bootstrap > 0 ? (size_t)ask->bootstrap : 0,
+        .seed = (uint64_t)ask->seed,
+        .indices = ask->indices,
+        .threads = ask->threads,
+        .jackknife = ask->interval == BOOT_BCA};
     size_t *group, n;
 
-    if (groups(&group, &n, p, ask, e))
+    if (fit_groups(&group, &n, d, p, ask->resample, e))
         return -1;
     int rc = surface_bootstrap(b, f, d, group, n, &o, e);
     free(group);
@@ -232,7 +197,42 @@ int fit_surface_only(struct surface_fit *f, double *factor,
     return rc ? -1 : 0;
 }
 
-int fit_law_surface(struct fit_result *out, struct points *p,
+/* The surface over its points, its residuals, and a profile of E and each
+ * exponent. */
+static void plots(struct fit_plots *to, const struct surface_fit *f,
+                  const struct surface_data *d, const struct columns *c,
+                  double level)
+{
+    double *residual;
+    struct profile p;
+    struct str *svg;
+
+    if (!to)
+        return;
+    residual = xmalloc((d->n + 1) * sizeof(*residual));
+    for (size_t i = 0; i < d->n; i++)
+        residual[i] =
+            log(d->loss[i]) - log(surface_loss(&f->s, d->size[i], d->tokens[i],
+                                               d->unique ? d->unique[i] : NAN));
+    if ((svg = fit_plots_add(to, "loss")))
+        plot_surface(svg, "loss", f, d);
+    if ((svg = fit_plots_add(to, "residuals")))
+        plot_residuals(svg, "residuals",
+                       c->size == POINT_M ? "model scale M, flops a token"
+                                          : "parameters N",
+                       d->size, d->tokens, residual, d->n);
+    for (int i = 0; i < surface_n_params(f->s.form); i++) {
+        const char *name = surface_param_name(f->s.form, i);
+        if (!surface_is_exponent(f->s.form, i) && strcmp(name, "E") != 0)
+            continue;
+        if (profile_of_fit(&p, f, d, i, level, NULL) == 0 &&
+            (svg = fit_plots_add(to, "profile-%s", name)))
+            plot_profile(svg, "profile", name, &p);
+    }
+    free(residual);
+}
+
+int fit_law_surface(struct fit_result *out, struct fit_input *in,
                     const struct fit_ask *ask, struct err *e)
 {
     struct surface_options so;
@@ -244,7 +244,7 @@ int fit_law_surface(struct fit_result *out, struct points *p,
     int boot = ask->bootstrap > 0 || ask->indices, rc = -1;
 
     points_init(&used);
-    points_select(&used, p, NULL);
+    points_select(&used, &in->points, NULL);
     if (options(&so, ask, e) || choose(&c, &used, ask, e) ||
         gather(&d, &used, &c, so.form, e) || surface_fit(&f, &d, &so, e))
         goto out;
@@ -256,6 +256,7 @@ int fit_law_surface(struct fit_result *out, struct points *p,
         bootstrap_release(&b);
     fit_result_text(out, "size", point_col_name(c.size));
     fit_result_text(out, "response", point_col_name(c.response));
+    plots(ask->plots, &f, &d, &c, ask->level);
     rc = out_of_sample(out, &d, &used, &so, ask, e);
     if (rc)
         fit_result_release(out);
