@@ -31,6 +31,33 @@ static void print_short(const struct plan_view *v, int k)
         printf("\n");
 }
 
+static void print_price(const struct plan_view *v, const struct plan_totals *t)
+{
+    const struct price *all = &t->price, *left = &t->price_left;
+
+    printf("price      %.3g %s-hours, %.3g kWh at %.3g W", all->hours,
+           v->device->unit, all->kwh, v->watts);
+    if (v->money > 0)
+        printf(", %.3g at %.3g an hour", all->money, v->money);
+    if (left->hours < all->hours && v->money > 0)
+        printf("; left: %.3g, %.3g and %.3g", left->hours, left->kwh,
+               left->money);
+    else if (left->hours < all->hours)
+        printf("; left: %.3g and %.3g", left->hours, left->kwh);
+    printf("\n");
+}
+
+static void print_disk(const struct plan_view *v)
+{
+    char a[STR_DOUBLE], b[STR_DOUBLE], c[STR_DOUBLE];
+
+    printf("disk       at most %s of checkpoints",
+           str_bytes(a, v->disk.checkpoints));
+    if (v->disk.trunks > 0)
+        printf(" and %s of trunks at once", str_bytes(b, v->disk.trunks));
+    printf("; about %s of results\n", str_bytes(c, v->disk.database));
+}
+
 static void print_text(const struct plan_view *v)
 {
     char a[STR_DOUBLE], b[STR_DOUBLE];
@@ -79,7 +106,12 @@ static void print_text(const struct plan_view *v)
     printf("time       %s on one slot; left: %s on %d slot%s\n",
            str_seconds(a, t.seconds), str_seconds(b, t.makespan), v->slots,
            v->slots == 1 ? "" : "s");
-    printf("memory     at most %s a run\n", str_bytes(a, t.bytes));
+    print_price(v, &t);
+    printf("memory     at most %s a run%s\n", str_bytes(a, t.bytes),
+           v->device->bytes > 0 && t.bytes > v->device->bytes
+               ? ", more than one device has"
+               : "");
+    print_disk(v);
 }
 
 static json_t *stages_json(const struct plan_view *v)
@@ -108,6 +140,15 @@ static json_t *stages_json(const struct plan_view *v)
     return list;
 }
 
+/* What it costs, as an object. */
+static json_t *price_json(const struct plan_view *v, const struct price *p)
+{
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:o}", "device",
+                     v->device->name, "hours", p->hours, "kwh", p->kwh, "watts",
+                     v->watts, "price_per_hour", v->money, "money",
+                     v->money > 0 ? json_real(p->money) : json_null());
+}
+
 static void print_json(const struct plan_view *v)
 {
     json_t *runs = json_array(), *flagged = json_object(), *o;
@@ -121,7 +162,7 @@ static void print_json(const struct plan_view *v)
                             json_integer((json_int_t)t.flagged[f]));
     o = json_pack(
         "{s:s, s:i, s:s?, s:o, s:s?, s:o, s:o, s:{s:i, s:f, s:f, s:f, s:f, "
-        "s:f, s:f, s:f, s:o}}",
+        "s:f, s:f, s:f, s:o, s:o, s:o, s:{s:f, s:f, s:f}}}",
         "study", v->study.name, "slots", v->slots, "data",
         v->data_known ? v->data.data : NULL, "train_tokens",
         v->data_known ? json_real(v->data.train_tokens) : json_null(), "note",
@@ -129,7 +170,10 @@ static void print_json(const struct plan_view *v)
         "runs", runs, "totals", "runs", (int)t.runs, "flops", t.flops,
         "flops_exact", t.flops_exact, "seconds", t.seconds, "seconds_left",
         t.seconds_left, "makespan", t.makespan, "trunk_saved_flops",
-        t.trunk_saved, "bytes", t.bytes, "flagged", flagged);
+        t.trunk_saved, "bytes", t.bytes, "flagged", flagged, "price",
+        price_json(v, &t.price), "price_left", price_json(v, &t.price_left),
+        "disk", "checkpoints", v->disk.checkpoints, "trunks", v->disk.trunks,
+        "database", v->disk.database);
     BUG_ON(!o);
     json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     putchar('\n');
@@ -145,12 +189,49 @@ static int usable_cores(void)
     return 1;
 }
 
+struct price_opts {
+    const char *device;
+    double speed, mfu, money, watts; /* mfu, watts < 0: not given */
+};
+
+/* Throughput and prices as asked for. */
+static int set_price(struct plan_view *v, const struct price_opts *o,
+                     struct err *e)
+{
+    str_init(&v->data_note); /* the view may be released from here on */
+    v->device = o->device ? device_find(o->device, e) : &devices[0];
+    if (!v->device)
+        return -1;
+    if (!(o->speed >= 0))
+        return err_set(e, ERR_USAGE, "--speed: flops a second expected");
+    if (!(o->money >= 0))
+        return err_set(e, ERR_USAGE, "--price: of an hour, expected");
+    if (!(o->mfu < 0) && !(o->mfu > 0 && o->mfu <= 1))
+        return err_set(e, ERR_USAGE,
+                       "--mfu: a share above 0, up to 1, "
+                       "expected");
+    if (!(o->mfu < 0) && (!(v->device->peak > 0) || o->speed > 0))
+        return err_set(e, ERR_USAGE,
+                       "--mfu: of a --device with a known peak, and without "
+                       "--speed");
+    v->watts = o->watts < 0 ? v->device->watts : o->watts;
+    v->money = o->money;
+    if (o->speed > 0)
+        v->cost = (struct cost_model){
+            .n = 1, .d_model = {1}, .flops_per_s = {o->speed}};
+    else if (v->device->peak > 0)
+        cost_device(&v->cost, v->device, o->mfu < 0 ? PRICE_MFU : o->mfu);
+    else
+        cost_default(&v->cost);
+    return 0;
+}
+
 static int plan_main(const struct command *self, int argc, char **argv)
 {
     int json = 0, csv = 0, n_args, rc;
     int64_t slots = usable_cores();
     const char *db = NULL, **args;
-    double speed = 0;
+    struct price_opts price = {.mfu = -1, .money = 0, .watts = -1};
     struct plan_view *v;
     struct err e;
     const struct opt opts[] = {
@@ -158,8 +239,15 @@ static int plan_main(const struct command *self, int argc, char **argv)
          "show what is done, and what is left"},
         {"slots", 'n', OPT_INT, &slots, "N",
          "slots to pack the runs on (cores)"},
-        {"speed", 0, OPT_DOUBLE, &speed, "F",
+        {"speed", 0, OPT_DOUBLE, &price.speed, "F",
          "exact flops a second of one slot, instead of the table"},
+        {"device", 0, OPT_STRING, &price.device, "NAME",
+         "a slot is one of these: core, h100, h200, h800, a100, ..."},
+        {"mfu", 0, OPT_DOUBLE, &price.mfu, "F",
+         "share of the device's peak that training reaches (0.4)"},
+        {"price", 0, OPT_DOUBLE, &price.money, "P", "of a device's hour"},
+        {"watts", 0, OPT_DOUBLE, &price.watts, "W",
+         "of a device, instead of its maker's figure"},
         {"json", 0, OPT_FLAG, &json, NULL, "one JSON object"},
         {"csv", 0, OPT_FLAG, &csv, NULL, "the runs as CSV"},
         OPT_END,
@@ -172,17 +260,11 @@ static int plan_main(const struct command *self, int argc, char **argv)
         err_set(&e, ERR_USAGE, "--slots: 1 to 1000000 expected");
         return opts_fail(&e);
     }
-    if (!(speed >= 0)) {
-        err_set(&e, ERR_USAGE, "--speed: flops a second expected");
-        return opts_fail(&e);
-    }
     v = xcalloc(1, sizeof *v);
     v->slots = (int)slots;
-    cost_default(&v->cost);
-    if (speed > 0)
-        v->cost =
-            (struct cost_model){.n = 1, .d_model = {1}, .flops_per_s = {speed}};
-    rc = plan_view_read(v, args[0], db, &e) ? opts_fail(&e) : 0;
+    rc = set_price(v, &price, &e) || plan_view_read(v, args[0], db, &e)
+             ? opts_fail(&e)
+             : 0;
     if (!rc && csv)
         plan_rows_csv(stdout, v->row, v->n);
     else if (!rc && json)
@@ -196,8 +278,8 @@ static int plan_main(const struct command *self, int argc, char **argv)
 
 const struct command cmd_plan = {
     .name = "plan",
-    .synopsis =
-        "plan STUDY [--db FILE] [--slots N] [--speed F] [--json | --csv]",
+    .synopsis = "plan STUDY [--db FILE] [--slots N] [--device NAME [--mfu F]] "
+                "[--speed F] [--price P] [--watts W] [--json | --csv]",
     .summary = "every run of a study, and what it costs",
     .help =
         "Prints each run with its size, tokens, compute, memory and predicted "
@@ -205,11 +287,16 @@ const struct command cmd_plan = {
         "with the makespan.  Nothing is\nrun and nothing is written.\n\n"
         "Compute is M D (DeepSeek LLM Eq. 2) on the tokens a run really sees. "
         " Times come\nfrom a rough table of one core's throughput; `loglog "
-        "bench --train` measures\nyours, and --speed gives one.\nStages that "
+        "bench --train` measures\nyours, and --speed gives one, or --device "
+        "with --mfu: that share of "
+        "the\ndense bf16 peak that its maker states.  Hours are of one "
+        "device, energy is its power\nat full load for all of them, money "
+        "is what --price says.\nStages that "
         "wait for results are "
         "estimated with the equations of DeepSeek LLM and\nmarked so.\n\n"
         "  loglog plan study.yaml\n"
         "  loglog plan study.yaml --db study.db --slots 64 --json\n"
-        "  loglog plan examples/deepseek-paper.yaml --slots 256 --speed 4e14\n",
+        "  loglog plan examples/deepseek-paper.yaml --slots 256 \\\n"
+        "      --device h100 --mfu 0.4 --price 2.5\n",
     .main = plan_main,
 };

@@ -22,6 +22,7 @@ static void add_rows(struct plan_view *v, int k, struct plan *p,
     if (st->from != FROM_DB)
         trunk_plan(p, 0, v->study.stage[k].trunk);
     cost_plan(p, &v->cost);
+    disk_add(&v->disk, p, v->slots);
     plan_init(&left);
     st->first = v->n;
     st->n = p->n;
@@ -252,4 +253,6 @@ void plan_view_totals(struct plan_totals *t, const struct plan_view *v)
         for (int f = 0; f < PLAN_FLAGS; f++)
             t->flagged[f] += row->flags >> f & 1;
     }
+    price_of(&t->price, t->seconds, v->watts, v->money);
+    price_of(&t->price_left, t->seconds_left, v->watts, v->money);
 }

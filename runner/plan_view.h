@@ -12,6 +12,7 @@
 #include "db/store.h"
 #include "runner/plan_rows.h"
 #include "runner/study_run.h"
+#include "sweep/price.h"
 
 /* Where the runs of a stage come from. */
 enum stage_from { FROM_STUDY, FROM_DB, FROM_EQUATIONS };
@@ -31,6 +32,10 @@ struct plan_view {
     int data_known;
     struct str data_note; /* why not */
     struct cost_model cost;
+    const struct device *device; /* that cost and price speak of */
+    double watts;                /* of one */
+    double money;                /* an hour of one; 0: not said */
+    struct disk disk;
     int slots;
     struct store *db; /* NULL: none */
     int64_t db_study;
@@ -40,9 +45,9 @@ struct plan_view {
 };
 
 /* Read the study, look at its data and, if db is not NULL and the file is
- * there, at what was done; plan and price every stage.  v->cost and v->slots
- * are the caller's to set before; everything else is zero.  Release it also
- * after a failure. */
+ * there, at what was done; plan and price every stage.  v->cost, device,
+ * watts, money and slots are the caller's to set before; everything else is
+ * zero.  Release it also after a failure. */
 int plan_view_read(struct plan_view *v, const char *study, const char *db,
                    struct err *e);
 void plan_view_release(struct plan_view *v);
@@ -53,6 +58,7 @@ struct plan_totals {
     double trunk_saved; /* flops that trunks spare, of `flops` */
     double makespan;    /* of what is left; stages one after the other */
     double bytes;       /* of the largest run */
+    struct price price, price_left;
     size_t flagged[PLAN_FLAGS];
 };
 
