@@ -33,7 +33,8 @@ static const char sql_add_branch[] =
     "ON CONFLICT(run) DO NOTHING";
 #define RUN_COLUMNS                                                            \
     "SELECT r.id, r.spec, r.state, r.attempts, r.failures, x.stage, "          \
-    "x.budget, x.extension, x.flags, x.epochs, x.seconds, r.flops, "
+    "x.budget, x.extension, x.flags, x.epochs, x.seconds, r.flops, "           \
+    "r.steps_done, "
 #define OF_STAGE                                                               \
     "WHERE x.study = :study AND (:stage < 0 OR x.stage = :stage) "             \
     "ORDER BY x.ord"
@@ -243,9 +244,10 @@ static int read_run(struct db_run *r, struct sql *q, struct err *e)
     p->epochs = sql_get_real(q, 9);
     p->seconds = sql_get_real(q, 10);
     p->flops = sql_get_real(q, 11);
-    p->family = sql_get_int(q, 12);
-    p->trunk = sql_get_int(q, 13);
-    p->trunk_step = sql_get_int(q, 14);
+    r->steps_done = sql_get_int(q, 12);
+    p->family = sql_get_int(q, 13);
+    p->trunk = sql_get_int(q, 14);
+    p->trunk_step = sql_get_int(q, 15);
     return 0;
 }
 

@@ -42,8 +42,9 @@ int db_stage_put(struct store *db, int64_t study, int index, const char *name,
 struct db_run {
     int64_t id;
     enum run_state state;
-    int attempts; /* made so far */
-    int failures; /* of them, that ended badly */
+    int attempts;       /* made so far */
+    int failures;       /* of them, that ended badly */
+    int64_t steps_done; /* as of the last attempt's end */
     struct planned plan;
 };
 /* All runs of a study (stage < 0) or of one stage, in planned order; the

@@ -23,7 +23,8 @@ const struct query_saved query_saved[] = {
      "ORDER BY p.study_id, p.stage_id, p.budget, p.bpb", within, 1},
     {"cost", "compute and time by stage, and what was wasted",
      "SELECT study, stage, runs, results, attempts, failures, flops,\n"
-     "       flops_wasted, round(slot_seconds / 3600, 3) AS slot_hours\n"
+     "       flops_wasted, flops_shared, flops_stopped,\n"
+     "       round(slot_seconds / 3600, 3) AS slot_hours\n"
      "FROM cost ORDER BY study_id, stage_id", NULL, 0},
     {"seed-noise", "spread of bpb over seeds, where a cell has several",
      "SELECT stage, budget, d_model, n_layer, lr, batch, count(*) AS seeds,\n"

@@ -43,12 +43,29 @@ static const char sql_rate[] =
     "WHERE a.train_seconds > 0 AND a.steps > a.resumed_step AND r.id IN "
     "(SELECT run FROM study_run WHERE study = ?1)";
 /* Exact flops of waiting runs, by the first stage that wants them. */
+#define WAITING(done, more)                                                    \
+    "SELECT stage, total(flops_exact * "                                       \
+    "(1.0 - min(steps_done, steps) * 1.0 / steps)) FROM "                      \
+    "(SELECT min(x.stage) AS stage, r.flops_exact, r.steps, " done             \
+    " AS steps_done FROM study_run x JOIN run r ON r.id = x.run " more         \
+    " WHERE x.study = ?1 AND r.state = 'pending' GROUP BY r.id) GROUP BY "     \
+    "stage"
 static const char sql_waiting[] =
-    "SELECT stage, total(flops_exact * "
-    "(1.0 - min(steps_done, steps) * 1.0 / steps)) FROM "
-    "(SELECT min(x.stage) AS stage, r.flops_exact, r.steps_done, r.steps "
-    " FROM study_run x JOIN run r ON r.id = x.run "
-    " WHERE x.study = ?1 AND r.state = 'pending' GROUP BY r.id) GROUP BY stage";
+    WAITING("max(r.steps_done, coalesce(b.step, 0))",
+            "LEFT JOIN branch b ON b.run = r.id");
+/* Of versions before 4. */
+static const char sql_waiting_1[] = WAITING("r.steps_done", "");
+/* What ended attempts cost, what trunks took for their runs (the first attempt
+ * of others begins with step 0), and what early stops left undone. */
+static const char sql_cost[] =
+    "SELECT x.stage, total(w.seconds), total(iif(r.state IN ('failed', "
+    "'stopped'), 0.0, r.M * r.batch_tokens * w.shared)), "
+    "total(iif(r.state = 'stopped' AND r.reason LIKE 'early:%', "
+    "r.M * (r.D - r.tokens_done), 0.0)) FROM study_run x "
+    "JOIN run r ON r.id = x.run JOIN (SELECT run, sum(gang * (train_seconds + "
+    "eval_seconds + checkpoint_seconds)) AS seconds, min(resumed_step) AS "
+    "shared FROM attempt WHERE ended IS NOT NULL GROUP BY run) w "
+    "ON w.run = r.id WHERE x.study = ?1 GROUP BY x.stage";
 /* A file of version 2 that nobody writes has no such column: then the name
  * means that of the outer query, NULL. */
 static const char sql_slots[] =
@@ -214,6 +231,22 @@ static void use_running_rate(struct status *s)
         s->rate = flops / slots;
 }
 
+static void read_cost(struct status *s, struct sql *q)
+{
+    s->slot_seconds += number(q, 1);
+    s->shared += number(q, 2);
+    s->stopped += number(q, 3);
+    for (size_t i = 0; i < s->n_stage; i++) {
+        struct status_stage *g = &s->stage[i];
+
+        if (g->index != sql_get_int(q, 0))
+            continue;
+        g->slot_seconds = number(q, 1);
+        g->shared = number(q, 2);
+        g->stopped = number(q, 3);
+    }
+}
+
 /* What is left, spread over the slots that are at work, stage after stage; but
  * a run cannot end sooner than its own remainder takes. */
 static void estimate(struct status *s)
@@ -255,13 +288,20 @@ static void sum_speed(struct status *s)
 int db_status(struct status *s, struct store *db, int64_t study, int n_events,
               struct err *e)
 {
+    int64_t branches;
+
     *s = (struct status){.eta = 0};
     lock_owner(s->writer, db->path);
-    if (each(s, db, sql_study, study, 0, read_study, e) ||
+    if (sql_number(&branches, db,
+                   "SELECT count(*) FROM sqlite_schema WHERE name = 'branch'",
+                   e) ||
+        each(s, db, sql_study, study, 0, read_study, e) ||
         each(s, db, sql_totals, study, 0, read_totals, e) ||
         each(s, db, sql_stages, study, 0, read_stage, e) ||
         each(s, db, sql_best, study, 0, read_best, e) ||
-        each(s, db, sql_waiting, study, 0, read_waiting, e) ||
+        each(s, db, branches ? sql_waiting : sql_waiting_1, study, 0,
+             read_waiting, e) ||
+        each(s, db, sql_cost, study, 0, read_cost, e) ||
         each(s, db, sql_rate, study, 0, read_rate, e) ||
         each(s, db, sql_slots, study, 0, read_slots, e) ||
         lanes_read(s, db, study, e) ||

@@ -21,6 +21,9 @@ struct status_stage {
     double best;              /* bpb of the best run; NaN: none */
     double left;              /* exact flops still to do */
     double eta;               /* seconds; NaN: not known */
+    double slot_seconds;      /* of its ended attempts: processes times time */
+    double shared;            /* flops that trunks took for its runs */
+    double stopped;           /* flops that early stops spared */
 };
 struct status_best { /* a row of the view optima */
     char stage[32];
@@ -57,10 +60,11 @@ struct status {
     char writer[512];         /* "host X, pid N, since T"; "": nobody writes */
     int64_t runs[RUN_STATES]; /* each run once */
     double flops, flops_done; /* the same */
-    double rate;  /* exact flops a second and slot, of ended attempts; of the
-                     running ones while none has ended */
-    int slots;    /* taken by running attempts */
-    int of_slots; /* that the launch has; 0: not known */
+    double rate; /* exact flops a second and slot, of ended attempts; of the
+                    running ones while none has ended */
+    double slot_seconds, shared, stopped; /* of all stages together */
+    int slots;                            /* taken by running attempts */
+    int of_slots;       /* that the launch has; 0: not known */
     double tokens_rate; /* of all running runs together */
     double peak_share;  /* of the running runs' peak that they reach; NaN */
     double eta;         /* seconds; NaN: nothing runs or nothing was measured */

@@ -183,8 +183,9 @@ GROUP BY p.id;
 -- What each stage cost.  flops: of the runs that became results; trained: of
 -- everything that was computed; wasted: computed and thrown away, by attempts
 -- that ended before their last checkpoint and by runs that came to nothing;
--- shared: not computed, because trunks had taken those steps.  flops = trained
--- - wasted + shared.  A run that two stages share is counted in both.
+-- shared: not computed, because trunks had taken those steps; stopped: not
+-- computed, because runs were stopped early.  flops = trained - wasted + shared.
+-- A run that two stages share is counted in both.
 DROP VIEW IF EXISTS cost;
 CREATE VIEW cost AS
 SELECT s.name AS study, g.name AS stage, count(*) AS runs,
@@ -198,6 +199,8 @@ SELECT s.name AS study, g.name AS stage, count(*) AS runs,
                r.steps_done - coalesce(w.shared, 0)))) AS flops_wasted,
        sum(iif(r.state IN ('failed', 'stopped'), 0.0,
                r.M * r.batch_tokens * coalesce(w.shared, 0))) AS flops_shared,
+       sum(iif(r.state = 'stopped' AND r.reason LIKE 'early:%',
+               r.M * (r.D - r.tokens_done), 0.0)) AS flops_stopped,
        sum(w.train_seconds) AS train_seconds,
        sum(w.eval_seconds) AS eval_seconds,
        sum(w.checkpoint_seconds) AS checkpoint_seconds,

@@ -60,9 +60,10 @@ struct coordinator {
     int broken;        /* `fatal` holds why the job cannot go on */
     struct err fatal;
 
-    /* of this launch, for the progress line */
+    /* for the progress line */
     double began, said, asked;
-    double real, predicted; /* slot-seconds of finished attempts */
+    double real, predicted; /* slot-seconds of ended attempts, also of launches
+                               before this one */
     int64_t stale;          /* reports of dead attempts that were refused */
 };
 

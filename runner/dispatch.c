@@ -262,6 +262,12 @@ static void finish(struct coordinator *c, struct attempt *a)
         return;
     }
     watch_health(c, a);
+    if (o.steps > a->resumed) {
+        c->real += (clock_now() - a->began) * a->gang.size;
+        c->predicted += job->run.plan.seconds *
+                        (job_share(job, o.steps) - job_share(job, a->resumed));
+    }
+    job->run.steps_done = o.steps;
     job->run.state = o.state;
     job->run.failures += a->failing && !o.preempted;
     if (o.state == RUN_PENDING) {
@@ -278,10 +284,6 @@ static void finish(struct coordinator *c, struct attempt *a)
         trunks_final(&c->jobs, c->sched, job->run.id);
         if (o.state != RUN_FAILED && o.state != RUN_STOPPED)
             trunks_tidy(&c->jobs, job, c->checkpoints);
-        if (o.state == RUN_DONE && !a->resumed) {
-            c->real += (clock_now() - a->began) * a->gang.size;
-            c->predicted += job->run.plan.seconds;
-        }
     }
     free(a);
 }

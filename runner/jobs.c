@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+double job_share(const struct job *job, int64_t step)
+{
+    const struct planned *p = &job->run.plan;
+    int64_t own = step - p->trunk_step;
+
+    return own > 0 ? (double)own / (double)(p->spec.steps - p->trunk_step) : 0;
+}
+
 void jobs_init(struct jobs *j)
 {
     memset(j, 0, sizeof *j);

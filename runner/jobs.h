@@ -28,6 +28,9 @@ struct jobs {
     size_t n_slot;
 };
 
+/* Share of what the run trains itself that lies behind this step. */
+double job_share(const struct job *job, int64_t step);
+
 void jobs_init(struct jobs *j);
 void jobs_release(struct jobs *j);
 

@@ -5,8 +5,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/query.h"
 #include "runner/clock.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -111,6 +113,45 @@ static int read_studies(struct coordinator *c, struct err *e)
     return 0;
 }
 
+static int read_pace(void *ctx, int n, const char *const *v)
+{
+    struct coordinator *c = ctx;
+    double real, predicted;
+
+    (void)n;
+    if (v[0] && v[1] && !str_to_double(v[0], &real) &&
+        !str_to_double(v[1], &predicted) && predicted > 0) {
+        c->real += real;
+        c->predicted += predicted;
+    }
+    return 0;
+}
+
+/* How the attempts of earlier launches compare with their predictions, so that
+ * the time left is right from the first line on. */
+static int earlier_pace(struct coordinator *c, const struct tenant *t,
+                        struct err *e)
+{
+    struct str sql;
+    int rc;
+
+    if (c->o->stand_in > 0)
+        return 0; /* at a speed of its own each time */
+    str_init(&sql);
+    str_addf(&sql,
+             "SELECT sum(a.gang * (a.train_seconds + a.eval_seconds + "
+             "a.checkpoint_seconds)), sum(r.predicted_seconds * "
+             "(a.steps - a.resumed_step) / "
+             "(r.steps - coalesce(r.trunk_step, 0))) "
+             "FROM attempts a JOIN runs r USING (run) WHERE r.study_id = "
+             "%" PRId64 " AND a.steps > a.resumed_step "
+             "AND a.train_seconds > 0 AND a.device <> 'stand-in'",
+             t->id);
+    rc = db_each(c->db, sql.text, read_pace, c, e);
+    str_release(&sql);
+    return rc;
+}
+
 /* Find or make it in the database, and see where it stands.  *recovered: the
  * attempts that a launch before has left open. */
 static int enter(int *recovered, struct tenant *t, struct coordinator *c,
@@ -126,6 +167,7 @@ static int enter(int *recovered, struct tenant *t, struct coordinator *c,
     str_release(&resolved);
     return rc || db_recover(recovered, c->db, t->id, e) ||
                    db_event(c->db, t->id, 0, "start", c->argv, e) ||
+                   earlier_pace(c, t, e) ||
                    study_run_open(&t->run, &t->study, c->db, t->id, &t->data,
                                   &c->cost, e)
                ? -1

@@ -91,6 +91,26 @@ static void add_speed(struct grid *g, const struct status *s)
         grid_putf(g, row, col, PAINT_PLAIN, ", %.0f tokens/s", s->tokens_rate);
 }
 
+/* What it has cost so far, and what it has not. */
+static void add_cost(struct grid *g, const struct status *s)
+{
+    char spent[STR_DOUBLE];
+    int row, col;
+
+    if (!(s->slot_seconds > 0))
+        return;
+    row = grid_line(g);
+    col = grid_putf(g, row, 0, PAINT_PLAIN, "cost %s of slot time",
+                    str_seconds(spent, s->slot_seconds));
+    if (s->shared > 0)
+        col = grid_putf(g, row, col, PAINT_PLAIN,
+                        ", trunks spared %.0f %% of the flops",
+                        100 * s->shared / s->flops);
+    if (s->stopped > 0)
+        grid_putf(g, row, col, PAINT_PLAIN, ", early stops %.0f %%",
+                  100 * s->stopped / s->flops);
+}
+
 void page_head(struct grid *g, const struct status *s, const char *path)
 {
     int row = grid_line(g), col = grid_put(g, row, 0, PAINT_BOLD, s->study);
@@ -102,6 +122,7 @@ void page_head(struct grid *g, const struct status *s, const char *path)
     add_states(g, s);
     add_progress(g, s);
     add_speed(g, s);
+    add_cost(g, s);
 }
 
 /* --- stages --- */

@@ -12,17 +12,8 @@
 #define LOG_SECONDS 60.0
 #define LIVE_SECONDS 0.5
 
-/* Share of what an active run takes itself that is behind it. */
-static double part_done(const struct attempt *a)
-{
-    const struct planned *p = &a->job->run.plan;
-    int64_t own = a->pulse.step - p->trunk_step;
-
-    return own > 0 ? (double)own / (double)(p->spec.steps - p->trunk_step) : 0;
-}
-
 /* Predicted seconds of work left in the stages known so far, all slots busy,
- * scaled by how this launch's runs compare with their predictions. */
+ * scaled by how the attempts so far compare with their predictions. */
 static double seconds_left(const struct coordinator *c,
                            const struct study_tally *t)
 {
@@ -31,8 +22,16 @@ static double seconds_left(const struct coordinator *c,
                    : c->o->stand_in > 0 ? 1 / c->o->stand_in
                                         : 1;
 
+    for (size_t i = 0; i < c->jobs.n; i++) {
+        const struct job *job = c->jobs.job[i];
+
+        if (job->now == JOB_QUEUED || job->now == JOB_HELD)
+            left -= job->run.plan.seconds * job_share(job, job->run.steps_done);
+    }
     for (const struct attempt *a = c->active; a; a = a->next)
-        left -= a->job->run.plan.seconds * part_done(a);
+        left -= a->job->run.plan.seconds *
+                job_share(a->job, a->pulse.step > a->resumed ? a->pulse.step
+                                                             : a->resumed);
     return (left > 0 ? left : 0) * scale / c->on.n_slots;
 }
 

@@ -32,13 +32,17 @@ static const struct {
         "WHERE study_id = :study ORDER BY stage_id"},
     [REPORT_COST] = {
         "Compute and time", "flops are M D; wasted: computed and thrown away "
-        "by attempts that ended before a checkpoint. A run that serves two "
-        "stages is counted in both.",
+        "by attempts that ended before a checkpoint; shared: not computed, "
+        "because a trunk had taken those steps; stopped early: not computed, "
+        "because a run was hopeless. A run that serves two stages is counted in "
+        "both.",
         {"stage", "runs", "results", "attempts", "failures", "flops",
-         "flops trained", "flops wasted", "training, s", "evaluation, s",
+         "flops trained", "flops wasted", "flops shared",
+         "flops stopped early", "training, s", "evaluation, s",
          "checkpoints, s", "slot time, s", NULL},
         "SELECT stage, runs, results, attempts, failures, flops, "
-        "flops_trained, flops_wasted, train_seconds, eval_seconds, "
+        "flops_trained, flops_wasted, flops_shared, flops_stopped, "
+        "train_seconds, eval_seconds, "
         "checkpoint_seconds, slot_seconds FROM cost WHERE study_id = :study "
         "ORDER BY stage_id"},
     [REPORT_ATTEMPTS] = {

@@ -34,12 +34,16 @@ static json_t *stages_json(const struct status *s)
     for (size_t i = 0; i < s->n_stage; i++) {
         const struct status_stage *g = &s->stage[i];
         json_array_append_new(
-            list, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                            "stage", text(g->name), "kind", text(g->kind),
-                            "state", text(g->state), "reason", text(g->reason),
-                            "runs", states(g->runs), "flops", real(g->flops),
-                            "flops_done", real(g->flops_done), "best_bpb",
-                            real(g->best), "eta_seconds", real(g->eta)));
+            list,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+                      "s:o, s:o, s:o}",
+                      "stage", text(g->name), "kind", text(g->kind), "state",
+                      text(g->state), "reason", text(g->reason), "runs",
+                      states(g->runs), "flops", real(g->flops), "flops_done",
+                      real(g->flops_done), "best_bpb", real(g->best),
+                      "eta_seconds", real(g->eta), "slot_seconds",
+                      real(g->slot_seconds), "flops_shared", real(g->shared),
+                      "flops_stopped", real(g->stopped)));
     }
     return list;
 }

@@ -50,6 +50,20 @@ static void a_run_is_one_job_whoever_asks(void **state)
     jobs_release(&j);
 }
 
+/* Steps that a trunk takes are no work of the run. */
+static void a_share_is_of_the_steps_that_are_its_own(void **state)
+{
+    struct job job;
+
+    (void)state;
+    memset(&job, 0, sizeof job);
+    job.run.plan.spec.steps = 100;
+    assert_true(job_share(&job, 0) == 0 && job_share(&job, 25) == 0.25);
+    job.run.plan.trunk_step = 80;
+    assert_true(job_share(&job, 0) == 0 && job_share(&job, 80) == 0);
+    assert_true(job_share(&job, 95) == 0.75 && job_share(&job, 100) == 1);
+}
+
 /* A study may ask for a width; a batch that splits into fewer parts, or a node
  * with fewer slots, narrows it. */
 static void widths_respect_the_batch_and_the_node(void **state)
@@ -286,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_one_job_whoever_asks),
+        cmocka_unit_test(a_share_is_of_the_steps_that_are_its_own),
         cmocka_unit_test(widths_respect_the_batch_and_the_node),
         cmocka_unit_test(queueing_again_leaves_active_runs_alone),
         cmocka_unit_test(studies_start_by_priority),
