@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)1 << 21)
 
 static void *checked(void *p)
 {
@@ -52,14 +55,23 @@ void *mem_grow(void *p, size_t *cap, size_t need, size_t size)
 
 void *mem_tensor(size_t bytes)
 {
+    size_t align = bytes < HUGE_PAGE ? 64 : HUGE_PAGE;
     size_t rounded = (bytes + 63) / 64 * 64;
     void *p;
 
     if (rounded < bytes)
         return NULL;
-    p = aligned_alloc(64, rounded ? rounded : 64);
-    if (p)
-        memset(p, 0, rounded ? rounded : 64);
+    rounded = rounded ? rounded : 64;
+    p = aligned_alloc(align, rounded);
+    if (!p)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    /* A hint: without it, a step of a large model waits for the translation
+     * of addresses.  Whole pages only, so that no byte more is resident. */
+    if (align == HUGE_PAGE)
+        madvise(p, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    memset(p, 0, rounded);
     return p;
 }
 

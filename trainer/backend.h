@@ -32,7 +32,7 @@ struct linear {
  * q and k are stored unrotated. */
 struct attention {
     int64_t seq_len, n_head, n_kv_head, head_dim;
-    const float *cos, *sin; /* [head_dim / 2, seq_len] */
+    const float *cos, *sin; /* [seq_len, head_dim / 2] */
 };
 
 /* One AdamW step, the same for every float but for the decay:

@@ -88,7 +88,7 @@ struct model {
     char *packs;        /* the backend's copies */
     char *block;        /* everything below, carved */
     struct kept *kept;  /* n_layer + 1 */
-    float *cos, *sin;   /* [head_dim / 2, T] */
+    float *cos, *sin;   /* [T, head_dim / 2] */
     float *n;           /* [T, C] output of a norm */
     float *rstd;        /* [T] of the last norm */
     float *act, *dact;  /* [T, F] */
@@ -207,8 +207,8 @@ static void rope_table(struct model *m)
             double a = (double)t *
                        pow(m->spec.rope_theta, -2.0 * (double)i / (double)hd);
 
-            m->cos[i * m->T + t] = (float)cos(a);
-            m->sin[i * m->T + t] = (float)sin(a);
+            m->cos[t * half + i] = (float)cos(a);
+            m->sin[t * half + i] = (float)sin(a);
         }
 }
 

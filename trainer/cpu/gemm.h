@@ -40,8 +40,9 @@
 #define MR3 4
 #define MR2 6
 #endif
-#define KB 128 /* steps of k at a time */
-#define MB 256 /* rows of A at a time */
+#define KB 128  /* steps of k at a time */
+#define STEPS 4 /* of k between two looks at the loop counter */
+#define MB 256  /* rows of A at a time */
 /* More than this many floats do not stay in a second-level cache between two
  * visits. */
 #define FAR_FLOATS (1 << 16)
@@ -64,6 +65,34 @@ struct rows {
 /* Keep the compiler from deriving one such pointer from another. */
 #define OPAQUE(p) __asm__("" : "+r"(p))
 
+/* One step of k. */
+INLINE void step(const int mr, const int nv, const int by_rows, vec acc[MR2][3],
+                 struct rows *r, const float **a, int64_t lda, const float **b,
+                 int64_t ldb)
+{
+    vec bv[3];
+
+    UNROLL
+    for (int j = 0; j < nv; j++)
+        bv[j] = vload(*b + j * VW);
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        vec av = vset(by_rows ? r->p[i / 3][(i % 3) * lda] : (*a)[i]);
+
+        UNROLL
+        for (int j = 0; j < nv; j++)
+            acc[i][j] = vfma(av, bv[j], acc[i][j]);
+    }
+    *b += ldb;
+    if (!by_rows)
+        *a += lda;
+    UNROLL
+    for (int g = 0; g < (mr + 2) / 3; g++)
+        r->p[g]++;
+    /* No load of the next step before this one: there are no registers. */
+    __asm__ volatile("" ::: "memory");
+}
+
 INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
                  int64_t ldc, const float *init, int64_t ldi, const float *a,
                  int64_t lda, const float *b, int64_t ldb, int64_t k)
@@ -82,27 +111,12 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
         if (by_rows)
             OPAQUE(r.p[g]);
     }
-    for (; k > 0; k--) {
-        vec bv[3];
-
+    for (; nv == 3 && k >= STEPS; k -= STEPS)
         UNROLL
-        for (int j = 0; j < nv; j++)
-            bv[j] = vload(b + j * VW);
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            vec av = vset(by_rows ? r.p[i / 3][(i % 3) * lda] : a[i]);
-
-            UNROLL
-            for (int j = 0; j < nv; j++)
-                acc[i][j] = vfma(av, bv[j], acc[i][j]);
-        }
-        b += ldb;
-        if (!by_rows)
-            a += lda;
-        UNROLL
-        for (int g = 0; g < (mr + 2) / 3; g++)
-            r.p[g]++;
-    }
+    for (int s = 0; s < STEPS; s++)
+        step(mr, nv, by_rows, acc, &r, &a, lda, &b, ldb);
+    for (; k > 0; k--)
+        step(mr, nv, by_rows, acc, &r, &a, lda, &b, ldb);
     UNROLL
     for (int i = 0; i < mr; i++)
         UNROLL
@@ -143,66 +157,83 @@ INLINE int tile_rows(int64_t left, int most)
     return (int)(left >= 2 * most ? most : left > most ? (left + 1) / 2 : left);
 }
 
+/* The tiles of a panel one after the other: where the next one starts. */
+struct place {
+    float *c;
+    const float *init, *a, *next;
+};
+
+INLINE void one_tile(const int mr, const int nv, const int by_rows,
+                     const struct product *p, struct place *at)
+{
+    tile(mr, nv, by_rows, at->c, p->ldc, at->init, p->ldi, at->a, p->lda, p->b,
+         p->ldb, p->k);
+    at->c += mr * p->ldc;
+    if (at->init)
+        at->init += mr * p->ldi;
+    at->a += by_rows ? mr * p->lda : mr;
+}
+
 #define TILE_CASE(n)                                                           \
     case n:                                                                    \
-        tile(n, nv, by_rows, c, p->ldc, init, p->ldi, a, p->lda, p->b, p->ldb, \
-             p->k);                                                            \
+        one_tile(n, nv, by_rows, p, &at);                                      \
         break;
 
 /* nv vecs of columns of B against m rows of A. */
 INLINE void panel(const int nv, const int by_rows, const struct product *p)
 {
     const int most = nv == 3 ? MR3 : MR2;
-    const float *init = p->init, *a = p->a, *next = p->next;
-    int64_t part = next ? p->next_floats * most / p->m / 16 * 16 + 16 : 0;
-    float *c = p->c;
+    struct place at = {p->c, p->init, p->a, p->next};
+    int64_t part = p->next ? p->next_floats * most / p->m / 16 * 16 + 16 : 0;
+    int64_t m = p->m;
 
-    for (int64_t m = p->m; m > 0;) {
+    /* Whole tiles, without the switch below. */
+    for (; tile_rows(m, most) == most; m -= most) {
+        if (part) {
+            prefetch_part(at.next, part);
+            at.next += part;
+        }
+        if (p->far)
+            prefetch_tile(at.c + most * p->ldc, p->ldc, least(m - most, most),
+                          nv * VW);
+        one_tile(most, nv, by_rows, p, &at);
+    }
+    while (m > 0) {
         int mr = tile_rows(m, most);
 
-        prefetch_part(next, part);
-        next = part ? next + part : next;
-        if (p->far)
-            prefetch_tile(c + mr * p->ldc, p->ldc, least(m - mr, most),
-                          nv * VW);
         switch (mr) {
             TILE_CASE(1)
             TILE_CASE(2)
             TILE_CASE(3)
-            TILE_CASE(4)
         default:
             break;
         }
         if (most > 4)
             switch (mr) {
+                TILE_CASE(4)
                 TILE_CASE(5)
-                TILE_CASE(6)
             default:
                 break;
             }
 #if MR3 > 6
         switch (mr) {
+            TILE_CASE(6)
             TILE_CASE(7)
             TILE_CASE(8)
-            TILE_CASE(9)
         default:
             break;
         }
         if (most > 9)
             switch (mr) {
+                TILE_CASE(9)
                 TILE_CASE(10)
                 TILE_CASE(11)
                 TILE_CASE(12)
                 TILE_CASE(13)
-                TILE_CASE(14)
             default:
                 break;
             }
 #endif
-        c += mr * p->ldc;
-        if (init)
-            init += mr * p->ldi;
-        a += by_rows ? mr * p->lda : mr;
         m -= mr;
     }
 }
@@ -224,18 +255,15 @@ PANEL(cols3, 3, 0)
 static void (*const panels[2][4])(const struct product *) = {
     {NULL, cols1, cols2, cols3}, {NULL, rows1, rows2, rows3}};
 
-/* The product for n columns, n <= 3 VW; B has whole vecs of them.  Columns of
- * c that do not fill vecs go through a small buffer. */
-static void columns(const int by_rows, const struct product *whole, int64_t n)
+/* The product for n columns that do not fill vecs: B has whole vecs of them,
+ * and they go through a small buffer. */
+static __attribute__((noinline)) void
+few_columns(const int by_rows, const struct product *whole, int64_t n)
 {
     int nv = (int)((n + VW - 1) / VW);
     float buf[MR3 * 3 * VW] = {0}; /* the columns beyond n are computed too */
     struct product p = *whole;
 
-    if (n % VW == 0) {
-        panels[by_rows][nv](whole);
-        return;
-    }
     p.c = buf;
     p.init = p.init ? buf : NULL;
     p.ldc = p.ldi = nv * VW;
@@ -252,6 +280,15 @@ static void columns(const int by_rows, const struct product *whole, int64_t n)
             memcpy(whole->c + (i + j) * whole->ldc, buf + j * p.ldc,
                    (size_t)n * sizeof *buf);
     }
+}
+
+/* The product for n columns, n <= 3 VW; B has whole vecs of them. */
+INLINE void columns(const int by_rows, const struct product *p, int64_t n)
+{
+    if (n % VW)
+        few_columns(by_rows, p, n);
+    else
+        panels[by_rows][n / VW](p);
 }
 
 /* -------------------------------------------------------------- panels */
@@ -302,32 +339,6 @@ static void to_lanes(float *dst, int64_t ldd, int64_t lanes, const float *src,
             vtranspose(x);
             for (int i = 0; i < n; i++)
                 vstore(to + i * ldd, x[i]);
-        }
-}
-
-/* The way back: dst[r][c] = src[c][r], r < rows. */
-static void from_lanes(float *dst, int64_t ldd, const float *src, int64_t ld,
-                       int64_t rows, int64_t cols)
-{
-    for (int64_t r = 0; r < rows; r += VW)
-        for (int64_t c = 0; c < cols; c += VW) {
-            int64_t n = least(cols - c, VW), m = least(rows - r, VW);
-            const float *from = src + c * ld + r;
-            float *to = dst + r * ldd + c;
-            vec x[VW];
-
-            UNROLL
-            for (int i = 0; i < VW; i++)
-                x[i] = i < n ? vload(from + i * ld) : vset(0);
-            vtranspose(x);
-            if (n == VW && m == VW) {
-                UNROLL
-                for (int i = 0; i < VW; i++)
-                    vstore(to + i * ldd, x[i]);
-            } else {
-                for (int i = 0; i < m; i++)
-                    vstore_n(to + i * ldd, x[i], n);
-            }
         }
 }
 

@@ -11,8 +11,8 @@ static double rotated(const float *x, const struct attention *a, int64_t t,
                       int64_t i, double dir)
 {
     int64_t half = a->head_dim / 2, p = i % half;
-    double c = (double)a->cos[p * a->seq_len + t];
-    double s = dir * (double)a->sin[p * a->seq_len + t];
+    double c = (double)a->cos[t * half + p];
+    double s = dir * (double)a->sin[t * half + p];
 
     if (i < half)
         return c * (double)x[p] - s * (double)x[p + half];

@@ -51,6 +51,14 @@ INLINE void vstore(float *p, vec v)
     *(vec_any *)p = v;
 }
 
+/* A constant in a register here and now, for a few uses: else gcc keeps more
+ * of them than there are registers and reads one from memory at each use. */
+#if defined(__x86_64__)
+#define ONE_REGISTER(v) __asm__ volatile("" : "+x"(v))
+#else
+#define ONE_REGISTER(v) (void)(v)
+#endif
+
 INLINE vec vset(float x)
 {
 #if defined(__AVX512F__)
@@ -253,26 +261,54 @@ INLINE void vtranspose(vec x[VW])
     }
 }
 
-/* 2^x, at most 1 unit in the last place off for -126 <= x < 128; below, 0 or
- * a denormal of the right size; a NaN stays one.  The nearest integer goes to
- * the exponent; on the rest, |f| <= 1/2, the polynomial of degree 6 with the
- * least largest relative error (2.0e-9 before rounding). */
+/* x[i] = 2^x[i], at most 1 unit in the last place off for -126 <= x < 128;
+ * below, 0 or a denormal of the right size; a NaN stays one.  The nearest
+ * integer goes to the exponent; on the rest, |f| <= 1/2, the polynomial of
+ * degree 6 with the least largest relative error (2.0e-9 before rounding).
+ * One exponential is a chain of some 45 cycles, and a core does not look far
+ * enough ahead to find the next one: n of them go side by side. */
+INLINE void vexp2s(vec *x, const int n)
+{
+    static const float c[] = {1.535336192e-4f,
+                              1.339887440e-3f,
+                              9.618437358e-3f,
+                              5.550332471e-2f,
+                              2.402264791e-1f,
+                              6.931472029e-1f,
+                              1.0f};
+    const vec magic = vset(12582912.0f); /* 1.5 2^23: adding it rounds */
+    vec f[8], p[8];
+
+    UNROLL
+    for (int i = 0; i < n; i++)
+        f[i] = vmax(vset(-127.0f), x[i]);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] = f[i] + magic;
+    UNROLL
+    for (int i = 0; i < n; i++)
+        f[i] = f[i] - (x[i] - magic);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        p[i] = vset(c[0]);
+    UNROLL
+    for (int k = 1; k < 7; k++) {
+        vec ck = vset(c[k]);
+
+        ONE_REGISTER(ck);
+        UNROLL
+        for (int i = 0; i < n; i++)
+            p[i] = vfma(p[i], f[i], ck);
+    }
+    UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] = (vec)((veci)p[i] + ((veci)x[i] << 23));
+}
+
 INLINE vec vexp2(vec x)
 {
-    const vec magic = vset(12582912.0f); /* 1.5 2^23: adding it rounds */
-    vec n, f, p;
-
-    x = vmax(vset(-127.0f), x);
-    n = x + magic;
-    f = x - (n - magic);
-    p = vset(1.535336192e-4f);
-    p = vfma(p, f, vset(1.339887440e-3f));
-    p = vfma(p, f, vset(9.618437358e-3f));
-    p = vfma(p, f, vset(5.550332471e-2f));
-    p = vfma(p, f, vset(2.402264791e-1f));
-    p = vfma(p, f, vset(6.931472029e-1f));
-    p = vfma(p, f, vset(1.0f));
-    return (vec)((veci)p + ((veci)n << 23));
+    vexp2s(&x, 1);
+    return x;
 }
 
 #define LOG2E 1.4426950408889634f
