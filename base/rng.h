@@ -10,12 +10,13 @@
 
 /* What a stream is for; streams of one seed are independent. */
 enum rng_stream {
-    RNG_INIT = 1,  /* initial weights; index = position in the flat model */
-    RNG_DATA = 2,  /* the order of the data */
-    RNG_BOOT = 3,  /* bootstrap resamples */
-    RNG_FIT = 4,   /* starts of an optimiser */
-    RNG_TEST = 5,  /* tests and fault injection */
-    RNG_DESIGN = 6 /* simulated studies */
+    RNG_INIT = 1,   /* initial weights; index = position in the flat model */
+    RNG_DATA = 2,   /* the order of the data */
+    RNG_BOOT = 3,   /* bootstrap resamples */
+    RNG_FIT = 4,    /* starts of an optimiser */
+    RNG_TEST = 5,   /* tests and fault injection */
+    RNG_DESIGN = 6, /* simulated studies */
+    RNG_SYNTH = 7   /* synthetic text */
 };
 
 /* The index-th 64 random bits of (seed, stream). */

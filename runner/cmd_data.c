@@ -24,6 +24,7 @@ static const struct {
     {"get", data_get},
     {"tokenize", data_tokenize},
     {"train-tokenizer", data_train_tokenizer},
+    {"synth", data_synth},
 };
 
 #define RECIPES "get-corpus"
@@ -133,6 +134,7 @@ const struct command cmd_data = {
     "                                    Face, tiktoken or SentencePiece\n"
     "  data train-tokenizer --out X.model SET...\n"
     "                                    learn a SentencePiece model\n"
+    "  data synth --out DIR              text of known entropy\n"
     "  data link --out DIR FILE...       another program's token files as a\n"
     "                                    set, where they are\n"
     "  data get NAME                     a corpus by name: prose, docs, code,\n"

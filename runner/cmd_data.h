@@ -7,6 +7,7 @@ int data_pack(int argc, char **argv);
 int data_info(int argc, char **argv);
 int data_sample(int argc, char **argv);
 int data_link(int argc, char **argv);
+int data_synth(int argc, char **argv);
 int data_tokenize(int argc, char **argv);
 int data_train_tokenizer(int argc, char **argv);
 int data_get(int argc, char **argv);
