@@ -15,9 +15,9 @@
 
 /* What the options are bound to before they are checked. */
 struct request {
-    const char *out, *split, *invalid, *field, *note, *tokenizer, *mark;
+    const char *out, *split, *invalid, *field, *note, *tokenizer, *mark, *list;
     struct opt_list glob, dirs, valid, more;
-    double share, overlap;
+    double share, overlap, near;
     int64_t bytes, documents, depth, seed, shard, threads;
     int force, json;
 };
@@ -103,6 +103,10 @@ static int check_numbers(const struct request *q, struct err *e)
         return err_set(e, ERR_USAGE,
                        "data pack: --max-overlap %g: expected 0 to 1",
                        q->overlap);
+    if (!(q->near >= 0 && q->near <= 1))
+        return err_set(e, ERR_USAGE,
+                       "data pack: --near %g: expected a similarity, 0 to 1",
+                       q->near);
     if (q->bytes < 0 || q->documents < 0 || q->depth < 0 || q->depth > 1000 ||
         q->shard < 4096 || q->threads < 0 || q->threads > 256)
         return err_set(e, ERR_USAGE,
@@ -142,6 +146,8 @@ static int resolve(struct pack_options *o, struct lists *l,
     o->text_field = q->field;
     o->note = q->note;
     o->threads = (int)q->threads;
+    o->valid_list = q->list;
+    o->near = q->near;
     l->input = xcalloc((size_t)(n + q->valid.n + q->more.n), sizeof *l->input);
     for (int i = 0; i < n; i++)
         add_input(o, l, args[i], PACK_TRAIN);
@@ -169,6 +175,9 @@ static void print_text(const struct pack_report *r, const char *out)
         printf("left out: %" PRId64 " exact copies, %s (listed in "
                "%s/notes.tsv)\n",
                r->duplicates, str_bytes(b, (double)r->duplicate_bytes), out);
+    if (r->near)
+        printf("left out: %" PRId64 " near copies, %s (notes.tsv)\n", r->near,
+               str_bytes(b, (double)r->near_bytes));
     if (r->overlapping)
         printf("left out: %" PRId64 " validation documents that overlap with "
                "train (notes.tsv)\n",
@@ -218,12 +227,14 @@ static void print_json(const struct pack_report *r, const char *out)
                       s->overlap, "in_train_max", s->overlap_max));
     }
     j = json_pack(
-        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "out",
-        out, "unchanged", r->unchanged, "files", (json_int_t)r->files,
+        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+        "s:o}",
+        "out", out, "unchanged", r->unchanged, "files", (json_int_t)r->files,
         "documents", (json_int_t)r->documents, "bytes", (json_int_t)r->bytes,
         "blank", (json_int_t)r->blank, "copies", (json_int_t)r->duplicates,
-        "copy_bytes", (json_int_t)r->duplicate_bytes, "invalid_documents",
-        (json_int_t)r->invalid_documents, "invalid_bytes",
+        "copy_bytes", (json_int_t)r->duplicate_bytes, "near_copies",
+        (json_int_t)r->near, "near_copy_bytes", (json_int_t)r->near_bytes,
+        "invalid_documents", (json_int_t)r->invalid_documents, "invalid_bytes",
         (json_int_t)r->invalid_bytes, "overlapping", (json_int_t)r->overlapping,
         "sets", sets);
     text = j ? json_dumps(j, JSON_COMPACT) : NULL;
@@ -240,8 +251,15 @@ static const struct command pack_command = {
     "  document a line; .gz .bz2 .xz and .zst are unpacked by the way.  Exact "
     "copies and blank "
     "documents\n"
-    "  are left out.  Validation documents are chosen by a hash of their text\n"
-    "  (or of their directory), so the same input always splits the same way.\n"
+    "  are left out, near copies with --near (MinHash over 16-byte shingles).\n"
+    "  Validation documents are chosen by a hash of their text (or of their\n"
+    "  directory), so the same input always splits the same way, or by name\n"
+    "  (--valid-glob, --valid-dirs, --valid-list).  The share of the "
+    "validation\n"
+    "  text whose 64-byte windows are in train is printed; --max-overlap "
+    "leaves\n"
+    "  out the documents that make it.  What was left out, and why: "
+    "notes.tsv.\n"
     "\n"
     "  loglog data pack --out data/mine ~/texts\n"
     "  loglog data pack --out data/code --split directory --depth 3 ~/src\n"
@@ -279,9 +297,11 @@ int data_pack(int argc, char **argv)
         {"valid-documents", 0, OPT_INT, &q.documents, "N", "at least so many, where lengths allow (30)"},
         {"valid-glob", 0, OPT_LIST, &q.glob, "PATTERN", "instead: names, relative to their input, that validate"},
         {"valid-dirs", 0, OPT_LIST, &q.dirs, "NAME", "instead: directories that validate"},
+        {"valid-list", 0, OPT_STRING, &q.list, "FILE", "instead: names that validate, a line each"},
         {"valid", 0, OPT_LIST, &q.valid, "PATH", "instead: text that validates"},
         {"set", 0, OPT_LIST, &q.more, "NAME=PATH", "a further validation set, packed whole"},
         {"max-overlap", 0, OPT_DOUBLE, &q.overlap, "X", "leave out validation documents with more of their text in train"},
+        {"near", 0, OPT_DOUBLE, &q.near, "X", "leave out near copies too, from a similarity of X (0.8 is usual)"},
         {"invalid", 0, OPT_STRING, &q.invalid, "HOW", "documents that are not UTF-8: keep, drop or refuse (keep)"},
         {"text-field", 0, OPT_STRING, &q.field, "NAME", "of JSON lines (.jsonl): which holds the text (text)"},
         {"tokenizer", 't', OPT_STRING, &q.tokenizer, "FILE", "tokens instead of bytes: see data tokenize --help"},

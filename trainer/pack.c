@@ -1,7 +1,7 @@
 /* pack: see pack.h.
  *
  *   1. read all inputs: the table of documents (pack_docs)
- *   2. leave out copies, decide the split
+ *   2. leave out copies and near copies (pack_near), decide the split
  *   3. read the inputs of validation sets: their text into NAME.raw, their
  *      64-byte windows into a table each (pack_window)
  *   4. read all inputs: training shards; windows met there are marked
@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "trainer/pack_docs.h"
+#include "trainer/pack_near.h"
 #include "trainer/pack_notes.h"
 #include "trainer/pack_source.h"
 #include "trainer/pack_stage.h"
@@ -54,6 +55,7 @@ struct job {
     struct pack_files files;
     struct pack_docs docs;
     struct pack_notes notes;
+    struct pack_near near;
     struct pack_stage stage;
     struct set_job set[PACK_SETS];
     struct windows unique; /* of the training text */
@@ -93,6 +95,8 @@ static int scan(void *ctx, const uint8_t *text, size_t n, int64_t offset,
         j->r->blank++;
         return 0;
     }
+    if (j->o->near > 0 && pack_near_add(&j->near, text, n, e))
+        return -1;
     pack_docs_add(&j->docs, j->o, &j->files, j->file, text, n, offset);
     d = &j->docs.doc[j->docs.n - 1];
     j->r->documents++;
@@ -407,12 +411,22 @@ static int count_left_out(struct job *j, struct err *e)
         const struct pack_doc *d = &j->docs.doc[k];
         const char *path = j->files.file[d->file].path;
 
+        const struct pack_doc *first =
+            d->why == PACK_COPY || d->why == PACK_NEAR ? &j->docs.doc[d->unit]
+                                                       : NULL;
+
         if (d->why == PACK_COPY) {
-            const struct pack_doc *first = &j->docs.doc[d->unit];
             j->r->duplicates++;
             j->r->duplicate_bytes += d->len;
             if (pack_note_copy(&j->notes, path, d,
                                j->files.file[first->file].path, first, e))
+                return -1;
+        } else if (d->why == PACK_NEAR) {
+            j->r->near++;
+            j->r->near_bytes += d->len;
+            if (pack_note_near(&j->notes, path, d,
+                               j->files.file[first->file].path, first,
+                               pack_near_of(&j->near, k, d->unit), e))
                 return -1;
         }
     }
@@ -421,10 +435,16 @@ static int count_left_out(struct job *j, struct err *e)
 
 static int pack_staged(struct job *j, struct err *e)
 {
-    if (list_inputs(j, e) || each_file(j, 0, scan, e))
+    if ((j->o->near > 0 && pack_near_open(&j->near, j->stage.dir, e)) ||
+        list_inputs(j, e) || each_file(j, 0, scan, e))
         return -1;
     pack_docs_dedup(&j->docs);
-    if (count_left_out(j, e) || pack_docs_split(&j->docs, j->o, &j->files, e) ||
+    if (j->o->near > 0 && pack_near_dedup(&j->near, &j->docs, j->o->near, e))
+        return -1;
+    if (count_left_out(j, e))
+        return -1;
+    pack_near_release(&j->near);
+    if (pack_docs_split(&j->docs, j->o, &j->files, e) ||
         hold_validation(j, e) || write_sets(j, e) || tokenize_sets(j, e) ||
         pack_notes_close(&j->notes, e))
         return -1;
@@ -433,7 +453,7 @@ static int pack_staged(struct job *j, struct err *e)
 
 int pack(struct pack_report *r, const struct pack_options *o, struct err *e)
 {
-    struct job j = {.o = o, .r = r, .writer.fd = -1};
+    struct job j = {.o = o, .r = r, .writer.fd = -1, .near.fd = -1};
     int rc;
 
     memset(r, 0, sizeof *r);
@@ -445,6 +465,7 @@ int pack(struct pack_report *r, const struct pack_options *o, struct err *e)
     if (pack_stage_begin(&j.stage, o->out, e))
         return -1;
     rc = pack_notes_open(&j.notes, j.stage.dir, e) || pack_staged(&j, e);
+    pack_near_release(&j.near);
     pack_notes_release(&j.notes);
     pack_stage_end(&j.stage);
     for (int k = 0; k < PACK_SETS; k++) {

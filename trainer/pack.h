@@ -9,8 +9,9 @@
  * much of the validation text occurs in the training text is measured, not
  * assumed: the share of its 64-byte windows found anywhere in train.
  *
- * Everything is streamed: memory is 64 bytes a document, the paths of the
- * files, and at most 130 MB for each validation set.  The result is made in a
+ * Everything is streamed: memory is 64 bytes a document (96 with near copies
+ * left out), the paths of the files, and at most 130 MB for each validation
+ * set.  The result is made in a
  * directory beside `out` and renamed, so `out` holds all of it or nothing. */
 #ifndef LOGLOG_TRAINER_PACK_H
 #define LOGLOG_TRAINER_PACK_H
@@ -55,8 +56,11 @@ struct pack_options {
      * pattern; when given, the share is not used. */
     const char *valid_glob[PACK_PATTERNS];
     int n_valid_glob;
-    double max_overlap; /* a validation document with more of its windows in
-                           train is left out; 1: none is */
+    const char *valid_list; /* or a file that lists them, a line each; NULL */
+    double near;            /* leave out documents so similar to an earlier one
+                               (pack_near.h); 0: exact copies only */
+    double max_overlap;     /* a validation document with more of its windows in
+                               train is left out; 1: none is */
     uint64_t seed;
     enum pack_invalid invalid; /* documents that are not UTF-8 */
     int64_t shard_bytes;       /* a shard is closed when it holds so many */
@@ -84,7 +88,7 @@ struct pack_report {
     struct pack_set_report set[PACK_SETS];
     int64_t files, other_files; /* read; not regular, passed over */
     int64_t documents, bytes;   /* not blank; before more is left out */
-    int64_t blank, duplicates, duplicate_bytes;
+    int64_t blank, duplicates, duplicate_bytes, near, near_bytes;
     int64_t invalid_documents, invalid_bytes;
     int64_t overlapping; /* left out by max_overlap */
     int unchanged;       /* `out` held the same already */

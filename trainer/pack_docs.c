@@ -6,6 +6,7 @@
  * document does not become the whole validation set. */
 #include "trainer/pack_docs.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -13,6 +14,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LIST_MAX ((size_t)1 << 30)
 
 void pack_doc_hash(uint64_t hash[2], const uint8_t *text, size_t n)
 {
@@ -115,6 +118,77 @@ static void split_by_glob(struct pack_docs *docs, const struct pack_options *o,
             if (!fnmatch(o->valid_glob[i], files->file[d->file].name, 0))
                 d->set = PACK_VALID;
     }
+}
+
+/* --- a list of names */
+
+struct name {
+    const char *text;
+    int line, used;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->text,
+                  ((const struct name *)b)->text);
+}
+
+/* The lines of a text, which is cut into them: sorted, each once. */
+static struct name *lines_of(char *text, size_t *n)
+{
+    struct name *list = NULL;
+    size_t cap = 0, all = 0;
+    int line = 1;
+
+    for (char *end; *text; text = end, line++) {
+        end = text + strcspn(text, "\n");
+        if (*end)
+            *end++ = '\0';
+        if (!*text)
+            continue;
+        list = mem_grow(list, &cap, all + 1, sizeof *list);
+        list[all++] = (struct name){text, line, 0};
+    }
+    if (all)
+        qsort(list, all, sizeof *list, by_text);
+    *n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (!i || strcmp(list[i].text, list[*n - 1].text))
+            list[(*n)++] = list[i];
+    return list;
+}
+
+static int split_by_list(struct pack_docs *docs, const struct pack_options *o,
+                         const struct pack_files *files, struct err *e)
+{
+    struct name *list, key = {0}, *found;
+    size_t n, len;
+    char *text;
+    int rc = 0;
+
+    if (file_read(&text, &len, o->valid_list, LIST_MAX, e))
+        return -1;
+    list = lines_of(text, &n);
+    for (size_t k = 0; k < docs->n && n; k++) {
+        struct pack_doc *d = &docs->doc[k];
+
+        key.text = files->file[d->file].name;
+        found = bsearch(&key, list, n, sizeof *list, by_text);
+        if (!found)
+            continue;
+        found->used = 1;
+        if (d->set == PACK_TRAIN)
+            d->set = PACK_VALID;
+    }
+    for (size_t i = 0; i < n && !rc; i++)
+        if (!list[i].used)
+            rc = err_set(e, ERR_USAGE,
+                         "%s:%d: '%.200s': no document of the inputs is in a "
+                         "file of this name",
+                         o->valid_list, list[i].line, list[i].text);
+    free(list);
+    free(text);
+    return rc;
 }
 
 /* By unit, then by text, then by position: no ties. */
@@ -237,7 +311,10 @@ int pack_docs_split(struct pack_docs *docs, const struct pack_options *o,
         given |= o->input[i].set == PACK_VALID;
     if (o->n_valid_glob)
         split_by_glob(docs, o, files);
-    else if (o->split != PACK_WHOLE && !given && split_by_share(docs, o, e))
+    if (o->valid_list && split_by_list(docs, o, files, e))
+        return -1;
+    given |= o->n_valid_glob || o->valid_list;
+    if (!given && o->split != PACK_WHOLE && split_by_share(docs, o, e))
         return -1;
     return check_not_empty(docs, o, e);
 }

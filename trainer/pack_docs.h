@@ -12,12 +12,12 @@
 
 #define PACK_NOWHERE (-1)
 
-enum pack_why { PACK_KEPT, PACK_COPY, PACK_NOT_UTF8, PACK_OVERLAP };
+enum pack_why { PACK_KEPT, PACK_COPY, PACK_NEAR, PACK_NOT_UTF8, PACK_OVERLAP };
 
 struct pack_doc {
     uint64_t hash, hash2; /* of the text; both equal: the same text */
     uint64_t unit;        /* orders the split: hash of document or directory.
-                             PACK_COPY: index of the first copy */
+                             PACK_COPY, PACK_NEAR: index of the first copy */
     int64_t offset, len;  /* in its file */
     uint32_t file;
     int8_t set;  /* PACK_NOWHERE: left out */

@@ -93,6 +93,18 @@ int pack_note_copy(struct pack_notes *n, const char *path,
     return end(n, e);
 }
 
+int pack_note_near(struct pack_notes *n, const char *path,
+                   const struct pack_doc *d, const char *first_path,
+                   const struct pack_doc *first, double similarity,
+                   struct err *e)
+{
+    add_start(n, "near-copy", path, d->offset, d->len);
+    str_addf(&n->text, "%.2f like ", similarity);
+    add_path(&n->text, first_path);
+    str_addf(&n->text, " offset %" PRId64 "\n", first->offset);
+    return end(n, e);
+}
+
 int pack_note_overlap(struct pack_notes *n, const char *path,
                       const struct pack_doc *d, double share, struct err *e)
 {
@@ -143,6 +155,8 @@ char *pack_source_json(const struct pack_options *o, int set,
     json_object_set_new(j, "inputs", inputs_of(o, set));
     json_object_set_new(j, "split", json_string(split[o->split]));
     json_object_set_new(j, "seed", json_integer((json_int_t)o->seed));
+    if (o->near > 0)
+        json_object_set_new(j, "near", json_real(o->near));
     json_object_set_new(j, "unique_windows", json_real(r->unique));
     if (set != PACK_TRAIN)
         json_object_set_new(j, "windows_in_train", json_real(r->overlap));

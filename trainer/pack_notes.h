@@ -1,7 +1,7 @@
 /* pack_notes: what data pack left out, and the record of how a set was made.
  *
- * notes.tsv has a line for each: kind (copy, overlap, invalid-utf8), file,
- * offset of the document in it, its bytes, and a remark. */
+ * notes.tsv has a line for each: kind (copy, near-copy, overlap, invalid-utf8),
+ * file, offset of the document in it, its bytes, and a remark. */
 #ifndef LOGLOG_TRAINER_PACK_NOTES_H
 #define LOGLOG_TRAINER_PACK_NOTES_H
 
@@ -29,6 +29,10 @@ int pack_note_invalid(struct pack_notes *n, const char *path, int64_t offset,
 int pack_note_copy(struct pack_notes *n, const char *path,
                    const struct pack_doc *d, const char *first_path,
                    const struct pack_doc *first, struct err *e);
+int pack_note_near(struct pack_notes *n, const char *path,
+                   const struct pack_doc *d, const char *first_path,
+                   const struct pack_doc *first, double similarity,
+                   struct err *e);
 int pack_note_overlap(struct pack_notes *n, const char *path,
                       const struct pack_doc *d, double share, struct err *e);
 
