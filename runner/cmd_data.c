@@ -25,6 +25,8 @@ static const struct {
     {"tokenize", data_tokenize},
     {"train-tokenizer", data_train_tokenizer},
     {"synth", data_synth},
+    {"mix", data_mix},
+    {"text", data_text},
 };
 
 #define RECIPES "get-corpus"
@@ -134,7 +136,12 @@ const struct command cmd_data = {
     "                                    Face, tiktoken or SentencePiece\n"
     "  data train-tokenizer --out X.model SET...\n"
     "                                    learn a SentencePiece model\n"
+    "  data mix --out OUT [WEIGHT=]DIR...\n"
+    "                                    a training set out of several, or "
+    "one\n"
+    "                                    with words shuffled or text repeated\n"
     "  data synth --out DIR              text of known entropy\n"
+    "  data text SET                     all of its text, for compressors\n"
     "  data link --out DIR FILE...       another program's token files as a\n"
     "                                    set, where they are\n"
     "  data get NAME                     a corpus by name: prose, docs, code,\n"

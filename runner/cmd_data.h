@@ -7,6 +7,8 @@ int data_pack(int argc, char **argv);
 int data_info(int argc, char **argv);
 int data_sample(int argc, char **argv);
 int data_link(int argc, char **argv);
+int data_mix(int argc, char **argv);
+int data_text(int argc, char **argv);
 int data_synth(int argc, char **argv);
 int data_tokenize(int argc, char **argv);
 int data_train_tokenizer(int argc, char **argv);

@@ -39,7 +39,7 @@ _loglog() {
     if [ "${COMP_WORDS[1]}" = data ]; then
         if [ "$COMP_CWORD" -eq 2 ]; then
             mapfile -t COMPREPLY < <(compgen \
-                -W "pack tokenize train-tokenizer synth info sample link get --help" -- "$word")
+                -W "pack mix tokenize train-tokenizer synth info sample text link get --help" -- "$word")
             return
         fi
         command+=("${COMP_WORDS[2]}")

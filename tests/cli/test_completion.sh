@@ -29,7 +29,7 @@ completes p
 offers plan predict
 [ "$offered" = "${offered/query/}" ] || not_ok "query begins with p?"
 completes data ''
-offers pack tokenize train-tokenizer synth info sample link get
+offers pack mix tokenize train-tokenizer synth info sample text link get
 completes data pack --valid
 offers --valid-share --valid-bytes --valid-glob --valid
 completes data pack --

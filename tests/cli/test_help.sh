@@ -20,7 +20,7 @@ for c in $commands; do
     exits 0 "$LOGLOG" "$c" --no-such-option --help
     refuses 2 "no-such-option" "$LOGLOG" "$c" --no-such-option
 done
-for c in pack tokenize train-tokenizer synth info sample link get; do
+for c in pack mix tokenize train-tokenizer synth info sample text link get; do
     exits 0 "$LOGLOG" data $c --help
     says "^usage: loglog data $c"
     refuses 2 'unknown option' "$LOGLOG" data $c --no-such-option
