@@ -224,6 +224,8 @@ static int identify(struct run_spec *s, const struct train_env *env,
     for (int i = 0; i < env->n_valid; i++)
         if (shard_open(&valid[i], env->valid_path[i], e))
             goto out;
+    if (shard_check_data(train, valid, env->n_valid, e))
+        goto out;
     shard_data_id(id, train, valid, env->n_valid);
     if (s->data[0] && strcmp(s->data, id)) {
         err_set(e, ERR_USAGE, "the spec wants the data %s, these are %s",

@@ -1,25 +1,16 @@
 /* study_data: what a plan must know of the data; see study_run.h. */
 #include "runner/study_run.h"
 
+#include "base/log.h"
+#include "trainer/batches.h"
 #include "trainer/shard.h"
 #include "trainer/train.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static int check_vocab(const struct shard_set *set, const char *path,
-                       const struct study *study, struct err *e)
-{
-    int64_t vocab = shard_info(set)->vocab;
-
-    if (vocab > study->base.model.vocab)
-        return err_set(e, ERR_USAGE,
-                       "%s: its tokens need a vocabulary of %" PRId64
-                       ", model.vocab is %" PRId64,
-                       path, vocab, study->base.model.vocab);
-    return 0;
-}
+/* Reading every byte of so much takes a while; say so. */
+#define SAY_TOKENS 4e9
 
 int study_data_read(struct study_data *d, const struct study *study,
                     struct err *e)
@@ -32,15 +23,19 @@ int study_data_read(struct study_data *d, const struct study *study,
         return err_set(e, ERR_USAGE, "%s: at most %d validation sets",
                        study->file, TRAIN_SETS);
     if (shard_open(&train, study->train, e) ||
-        check_vocab(train, study->train, study, e))
+        batches_check(train, &study->base, e))
         goto out;
     for (int i = 0; i < n; i++) {
         if (shard_open(&valid[i], study->valid[i].path, e) ||
-            check_vocab(valid[i], study->valid[i].path, study, e))
+            batches_check(valid[i], &study->base, e))
             goto out;
         d->valid_tokens += (double)shard_info(valid[i])->tokens;
     }
     d->train_tokens = (double)shard_info(train)->tokens;
+    if (d->train_tokens > SAY_TOKENS)
+        log_info("%s: checking every byte", study->train);
+    if (shard_check_data(train, valid, n, e))
+        goto out;
     rc = shard_data_id(d->data, train, valid, n);
     if (rc)
         err_set(e, ERR_USAGE, "%s: data without identity", study->train);

@@ -34,8 +34,10 @@ struct study_data {
     double valid_tokens;     /* of all sets */
     char data[SPEC_DATA_ID]; /* identity */
 };
-/* Open the study's packed sets and read them off; refused when the model's
- * vocabulary is too small for them. */
+/* Open the study's sets, read them off and check every byte of them
+ * (shard_check_data); refused when the model's vocabulary is too small for
+ * them, when they hold no window of seq_len, or when the training set holds a
+ * validation set. */
 int study_data_read(struct study_data *d, const struct study *study,
                     struct err *e);
 

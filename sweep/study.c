@@ -10,7 +10,9 @@
 #include "sweep/axis.h"
 #include "sweep/study_keys.h"
 
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* clang-format off */
@@ -354,10 +356,33 @@ int study_read(struct study *s, const char *path, struct err *e)
     return doc_open(&d, path, e) ? -1 : read_doc(s, path, d, e);
 }
 
+static int matches_files(const char *pattern)
+{
+    glob_t found = {0};
+    int rc = glob(pattern, GLOB_BRACE, NULL, &found);
+
+    globfree(&found);
+    return !rc;
+}
+
+/* A set, a file, or a pattern of files; behind a ':' may be their layout. */
+static int data_exist(const char *path)
+{
+    char *pattern = xstrdup(path), *colon = strrchr(pattern, ':');
+    int is = file_exists(path) || matches_files(path);
+
+    if (!is && colon && !strchr(colon, '/')) {
+        *colon = '\0';
+        is = file_exists(pattern) || matches_files(pattern);
+    }
+    free(pattern);
+    return is;
+}
+
 static int check_file(const struct study *s, const char *key, int line,
                       const char *path, struct err *e)
 {
-    return file_exists(path)
+    return data_exist(path)
                ? 0
                : err_set(e, ERR_USAGE,
                          "%.200s:%d: data.%s: '%.200s' does not exist; make "

@@ -27,9 +27,8 @@ int batches_check(const struct shard_set *set, const struct run_spec *spec,
                        shard_path(set), info->tokens, spec->model.seq_len + 1);
     if (info->vocab > spec->model.vocab)
         return err_set(e, ERR_USAGE,
-                       "%s: %" PRId64
-                       " different tokens, but the model's vocabulary is "
-                       "%" PRId64,
+                       "%s: its tokens need a vocabulary of %" PRId64
+                       ", model.vocab is %" PRId64,
                        shard_path(set), info->vocab, spec->model.vocab);
     return 0;
 }

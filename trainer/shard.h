@@ -61,8 +61,9 @@ const char *shard_path(const struct shard_set *set);
 int shard_verify(const struct shard_set *set, int sha, struct err *e);
 
 /* What a study checks before it spends compute: shard_verify of every set, and
- * that no validation set is the training set or (where documents are known)
- * has more than 1 % of its documents in it. */
+ * that no validation set is the training set, has more than 1 % of its
+ * documents in it or (where documents are not known) more than half of its
+ * text, by samples of 64 tokens. */
 int shard_check_data(const struct shard_set *train,
                      struct shard_set *const *valid, int n_valid,
                      struct err *e);

@@ -67,6 +67,101 @@ static int64_t count_shared(const struct shard_set *train, const uint64_t *h,
     return shared;
 }
 
+/* --- sets whose documents are not known: windows of tokens */
+
+#define WINDOW 64
+#define SAMPLES 1024 /* windows of the validation set, evenly spread */
+#define SLOTS 4096   /* of the table: a power of two */
+#define INSIDE 0.5   /* of them found: the set is inside the other */
+#define BASE UINT64_C(0x9e3779b97f4a7c15)
+
+struct sample {
+    uint64_t key; /* 0: free */
+    int found;
+};
+
+static uint64_t mixed(uint64_t h)
+{
+    h ^= h >> 31;
+    h *= UINT64_C(0xd6e8feb86659fd93);
+    h ^= h >> 32;
+    return h ? h : 1;
+}
+
+static struct sample *sample_at(struct sample *table, uint64_t key)
+{
+    size_t i = key & (SLOTS - 1);
+
+    while (table[i].key && table[i].key != key)
+        i = (i + 1) & (SLOTS - 1);
+    return &table[i];
+}
+
+static uint64_t token_at(const struct shard_piece *p, int64_t i)
+{
+    return 1 + le_get(p->tokens + i * p->width, p->width);
+}
+
+/* Windows of the validation set into the table; returns how many differ. */
+static int take_samples(struct sample *table, const struct shard_set *set)
+{
+    int64_t n = shard_info(set)->tokens - WINDOW + 1, at;
+    int32_t token[WINDOW];
+    int different = 0;
+
+    for (int k = 0; n > 0 && k < SAMPLES; k++) {
+        uint64_t sum = 0;
+        struct sample *s;
+
+        at = n > SAMPLES ? n / SAMPLES * k : k;
+        if (at >= n)
+            break;
+        shard_read(token, set, at, WINDOW);
+        for (int i = 0; i < WINDOW; i++)
+            sum = sum * BASE + (uint64_t)token[i] + 1;
+        s = sample_at(table, mixed(sum));
+        different += !s->key;
+        s->key = mixed(sum);
+    }
+    return different;
+}
+
+/* Mark those that occur in a piece of the training set. */
+static void find_samples(struct sample *table, const struct shard_piece *p)
+{
+    uint64_t sum = 0, out = 1;
+
+    for (int i = 0; i < WINDOW; i++)
+        out *= BASE;
+    for (int64_t i = 0; i < p->n; i++) {
+        sum = sum * BASE + token_at(p, i);
+        if (i >= WINDOW)
+            sum -= out * token_at(p, i - WINDOW);
+        if (i + 1 >= WINDOW)
+            sample_at(table, mixed(sum))->found = 1;
+    }
+}
+
+static int check_windows(const struct shard_set *train,
+                         const struct shard_set *valid, struct err *e)
+{
+    struct sample *table = xcalloc(SLOTS, sizeof *table);
+    int found = 0, n = take_samples(table, valid);
+
+    for (int64_t k = 0; k < train->n_piece && n; k++)
+        find_samples(table, &train->piece[k]);
+    for (int i = 0; i < SLOTS; i++)
+        found += table[i].key && table[i].found;
+    free(table);
+    if (n && found > INSIDE * n)
+        return err_set(e, ERR_USAGE,
+                       "%s: %.0f %% of it, by %d windows of %d tokens, is in "
+                       "the training set %s; a loss on it would say nothing",
+                       shard_path(valid), 100.0 * found / n, n, WINDOW,
+                       shard_path(train));
+    return 0;
+}
+
 static int check_apart(const struct shard_set *train,
                        const struct shard_set *valid, struct err *e)
 {
@@ -78,7 +173,7 @@ static int check_apart(const struct shard_set *train,
                        "%s: the validation set is the training set %s",
                        shard_path(valid), shard_path(train));
     if (!shard_indexed(train) || !shard_indexed(valid))
-        return 0;
+        return check_windows(train, valid, e);
     h = hashes(valid);
     shared = count_shared(train, h, n);
     free(h);

@@ -49,4 +49,57 @@ refuses 2 'bad/train/manifest.json:1: ' "$LOGLOG" data info bad/train
 fresh
 head -c 100 /dev/urandom >bad/train/manifest.json
 refuses 2 'bad/train/manifest.json:' "$LOGLOG" data info bad/train
+
+# what no run may begin with: refused by plan, run and train, with file and
+# place, and before a database is made
+make_study
+# study TRAIN VALID: bad.yaml
+study() {
+    sed "s|packed/train|'$1'|; s|packed/valid|'$2'|" tiny.yaml >bad.yaml
+}
+bad() { # TEXT
+    refuses 2 "$1" "$LOGLOG" plan bad.yaml
+    refuses 2 "$1" "$LOGLOG" run bad.yaml --db new.db
+    if [ -e new.db ]; then
+        not_ok "a database is made for: $1"
+        rm -f new.db*
+    fi
+}
+exits 0 "$LOGLOG" plan tiny.yaml
+# other programs' files are named as they are, by pattern and layout too
+mkdir raw
+for i in 1 2; do cat text/* >"raw/part$i.bin"; done
+head -c 4000 /dev/urandom >raw/valid
+study 'raw/part*.bin:bytes' raw/valid:bytes
+exits 0 "$LOGLOG" plan bad.yaml
+says '^ *[0-9]'
+study 'raw/part*.bin:bytes' packed/valid
+bad 'packed/valid: [0-9]+ % of it, by [0-9]+ windows of 64 tokens, is in the training'
+study packed/train packed/train
+bad 'packed/train: the validation set is the training set packed/train'
+exits 0 "$LOGLOG" data pack --out whole --split none text
+study whole/train packed/valid
+bad 'packed/valid: [0-9]+ of its [0-9]+ documents are in the training set whole'
+refuses 2 'documents are in the training set' "$LOGLOG" train \
+    --train whole/train --valid packed/valid --width 16 --flops 1e7
+mkdir u16
+for i in $(seq 1 200); do printf '%b\0' "\\0$(printf '%03o' "$i")"; done >u16/train.bin
+printf '\001\001' >>u16/train.bin # token 257, at offset 400
+study u16/train.bin:u16,vocab=256,bytes=400 packed/valid
+bad 'u16/train.bin: offset 400: token 257 is outside the vocabulary of 256'
+printf 'x' >>u16/train.bin
+bad 'u16/train.bin: 403 bytes'
+head -c 12 /dev/zero >u16/short.bin
+study packed/train u16/short.bin:bytes
+bad 'u16/short.bin:bytes: 12 tokens, at least seq_len . 1 = 17'
+: >u16/empty.bin
+study packed/train u16/empty.bin:bytes
+bad 'u16/empty.bin'
+cp -r packed damaged
+printf 'x' | dd of=damaged/train/shard-00000.tok bs=1 seek=300 conv=notrunc \
+    status=none
+study damaged/train packed/valid
+bad 'damaged/train/shard-00000.tok: tokens damaged .*offset 128'
+truncate -s -8 damaged/train/shard-00000.tok
+bad 'damaged/train/shard-00000.tok: .*truncated'
 conclude
