@@ -90,6 +90,10 @@ static void print_text(const struct plan_view *v)
             printf("%-10s may be extended up to %d times a budget, not "
                    "counted here\n",
                    "", s->extend);
+        if (s->n_confirm && st->from != FROM_DB)
+            printf("%-10s the best of each budget is trained with %d seed%s "
+                   "more, not counted here\n",
+                   "", s->n_confirm, s->n_confirm == 1 ? "" : "s");
     }
     for (int f = 0; f < PLAN_FLAGS; f++)
         if (t.flagged[f])

@@ -231,10 +231,14 @@ int stage_judge_hyper(struct study_run *s, int k, struct err *e)
     if (fit_hyper(&f, &p, s, k, &why))
         return stage_refuse(s, k, why.text, "see why its runs failed", e);
     rc = extend_hyper(s, k, &f, e);
+    if (rc == 1)
+        rc = extend_note(s, k, before, e);
+    else if (!rc)
+        rc = stage_confirm(s, k, &p, e);
     hyper_fit_release(&f);
     points_release(&p);
     if (rc)
-        return rc < 0 ? -1 : extend_note(s, k, before, e);
+        return rc;
     if (other_hyper_open(s, k))
         return stage_mark(s, k, STAGE_COMPLETE, NULL, e);
     return close_hyper(s, k, e);
@@ -319,9 +323,11 @@ int stage_judge_isoflop(struct study_run *s, int k, struct err *e)
         return stage_refuse(s, k, why.text, "see why its runs failed", e);
     }
     rc = extend_isoflop(s, k, &f, e);
-    if (rc == 1) {
+    if (rc == 1)
         rc = extend_note(s, k, before, e);
-    } else if (rc == 0) {
+    else if (!rc)
+        rc = stage_confirm(s, k, &p, e);
+    if (!rc) {
         rc = store_begin(s->db, e);
         if (!rc)
             rc = commit_or_not(s,

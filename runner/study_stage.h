@@ -52,6 +52,10 @@ int stage_refuse(struct study_run *s, int k, const char *reason,
 int stage_judge_hyper(struct study_run *s, int k, struct err *e);
 int stage_judge_isoflop(struct study_run *s, int k, struct err *e);
 int stage_judge_verify(struct study_run *s, int k, struct err *e);
+/* With `confirm`: see that the best cell of each budget of stage k was trained
+ * with those seeds too.  p: its points.  Returns 1 when runs were added. */
+int stage_confirm(struct study_run *s, int k, const struct points *p,
+                  struct err *e);
 
 /* The law of all hyper stages, from their results, into ctx. */
 int study_law(struct study_run *s, struct err *e);

@@ -208,6 +208,27 @@ int design_next_extension(const struct plan *p, const struct study *s, int k,
     return last >= 0 && last < s->stage[k].extend ? last + 1 : 0;
 }
 
+int plan_confirm(struct plan *p, const struct study *s, size_t i,
+                 const struct plan_context *ctx, struct err *e)
+{
+    const struct planned like = p->run[i]; /* the array may move */
+    const struct stage *st = &s->stage[like.stage];
+    size_t was = p->n;
+    int added = 0;
+
+    for (int j = 0; j < st->n_confirm; j++) {
+        int rc = design_add(p, s, like.stage, like.budget, &like.spec.model,
+                            like.spec.optim.lr, (double)like.spec.batch_tokens,
+                            st->confirm[j], like.extension, ctx, e);
+        if (rc < 0) {
+            plan_truncate(p, was);
+            return -1;
+        }
+        added += rc;
+    }
+    return added;
+}
+
 /* --- stages --- */
 
 /* Round a law's batch to a multiple of 2, 4 or 8 sequences where that moves it

@@ -97,6 +97,13 @@ int plan_extend_isoflop(struct plan *p, const struct study *s, int k,
                         double flops, int dir, const struct plan_context *ctx,
                         struct err *e);
 
+/* Append run i of `p` once more with each of the stage's `confirm` seeds: the
+ * winner of a sweep was picked for its luck too, and only fresh seeds say how
+ * much of it.  Returns the number of runs added; those
+ * that were there are not, or -1. */
+int plan_confirm(struct plan *p, const struct study *s, size_t i,
+                 const struct plan_context *ctx, struct err *e);
+
 /* What `predict` registered for one budget: enough to run it. */
 struct choice {
     double flops;

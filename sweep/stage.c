@@ -41,6 +41,7 @@ static const struct field stage_fields[] = {
     {"trunk",  FIELD_BOOL, H | I | V,     NULL, AT(trunk), 1, 0},
     {"seeds",  FIELD_OWN,  H | I | V,     NULL, 0, 0, 0},
     {"extend", FIELD_OWN,  H | I,         NULL, 0, 0, 0},
+    {"confirm", FIELD_OWN, H | I,         NULL, 0, 0, 0},
 };
 #undef H
 #undef I
@@ -166,6 +167,24 @@ static int read_extend(struct stage *st, const struct doc *d, int node,
     }
     return doc_error(d, node, e,
                      "extend: '%.40s': true, false or 0 to 100 expected", text);
+}
+
+/* confirm: [2, 3], seeds that the stage does not train everything with. */
+static int read_confirm(struct stage *st, const struct doc *d, int node,
+                        struct err *e)
+{
+    if (!node)
+        return 0;
+    if (seeds_read(st->confirm, &st->n_confirm, d, node, "confirm", e))
+        return -1;
+    for (int i = 0; i < st->n_confirm; i++)
+        for (int j = 0; j < st->n_seed; j++)
+            if (st->confirm[i] == st->seed[j])
+                return doc_error(d, node, e,
+                                 "confirm: %lld is one of the stage's seeds: a "
+                                 "fresh one expected",
+                                 (long long)st->confirm[i]);
+    return 0;
 }
 
 /* --- what a stage needs --- */
@@ -307,9 +326,11 @@ static int read_stage(struct study *s, const struct doc *d, int item,
     seeds = doc_get(d, map, "seeds");
     if (seeds) {
         memset(st->seed, 0, sizeof st->seed);
-        if (seeds_read(st->seed, &st->n_seed, d, seeds, e))
+        if (seeds_read(st->seed, &st->n_seed, d, seeds, "seeds", e))
             return -1;
     }
+    if (read_confirm(st, d, doc_get(d, map, "confirm"), e))
+        return -1;
     if (st->kind == STAGE_ISOFLOP || st->kind == STAGE_PREDICT)
         if (read_hyper(st, s, k, d, doc_get(d, map, "hyper"), e))
             return -1;

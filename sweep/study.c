@@ -278,7 +278,7 @@ static int read_train(struct study *s, int64_t *seed, int *n_seed,
         return -1;
     if (schedule && read_schedule(s, d, schedule, e))
         return -1;
-    if (seeds && seeds_read(seed, n_seed, d, seeds, e))
+    if (seeds && seeds_read(seed, n_seed, d, seeds, "seeds", e))
         return -1;
     return trunk ? doc_bool(&s->trunk, d, trunk, "trunk", e) : 0;
 }

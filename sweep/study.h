@@ -67,6 +67,8 @@ struct stage {
     int extend; /* most times each budget's design may be extended */
     int n_seed;
     int64_t seed[STUDY_SEEDS];
+    int n_confirm; /* seeds with which the best of each budget is trained too */
+    int64_t confirm[STUDY_SEEDS];
 };
 
 struct study_set {

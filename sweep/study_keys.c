@@ -106,24 +106,24 @@ int section_read(void *base, struct run_spec *spec, const struct section *sec,
 }
 
 int seeds_read(int64_t *seed, int *n, const struct doc *d, int node,
-               struct err *e)
+               const char *key, struct err *e)
 {
     int one = doc_kind(d, node) == DOC_SCALAR;
 
     *n = one ? 1 : doc_count(d, node);
     if (doc_kind(d, node) == DOC_MAP || *n < 1 || *n > STUDY_SEEDS)
-        return doc_error(d, node, e, "seeds: a list of 1 to %d seeds expected",
-                         STUDY_SEEDS);
+        return doc_error(d, node, e, "%s: a list of 1 to %d seeds expected",
+                         key, STUDY_SEEDS);
     for (int i = 0; i < *n; i++) {
         int item = one ? node : doc_item(d, node, i);
-        if (doc_i64(&seed[i], d, item, "seeds", e))
+        if (doc_i64(&seed[i], d, item, key, e))
             return -1;
         if (seed[i] < 0 || (double)seed[i] > 0x1p53)
-            return doc_error(d, item, e, "seeds: %s: 0 to 2^53 expected",
+            return doc_error(d, item, e, "%s: %s: 0 to 2^53 expected", key,
                              doc_text(d, item));
         for (int j = 0; j < i; j++)
             if (seed[j] == seed[i])
-                return doc_error(d, item, e, "seeds: %s occurs twice",
+                return doc_error(d, item, e, "%s: %s occurs twice", key,
                                  doc_text(d, item));
     }
     return 0;

@@ -49,9 +49,9 @@ int section_check(const struct section *sec, unsigned stages,
 int section_read(void *base, struct run_spec *spec, const struct section *sec,
                  const struct doc *d, int map, struct err *e);
 
-/* seeds: [1, 2] */
+/* key: [1, 2] */
 int seeds_read(int64_t *seed, int *n, const struct doc *d, int node,
-               struct err *e);
+               const char *key, struct err *e);
 
 /* Read stages: [...] into *s, whose other parts are there already; `seed`
  * holds the default seeds. */

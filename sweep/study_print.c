@@ -88,6 +88,15 @@ static void print_fields(struct str *out, const void *base,
     }
 }
 
+static void print_seeds(struct str *out, const char *key, const int64_t *seed,
+                        int n)
+{
+    str_addf(out, ", %s: [", key);
+    for (int i = 0; i < n; i++)
+        str_addf(out, "%s%lld", i ? ", " : "", (long long)seed[i]);
+    str_add(out, "]");
+}
+
 static void print_stage(struct str *out, const struct stage *st)
 {
     /* Sizes given by M are not given by sizes, span and centre. */
@@ -114,12 +123,10 @@ static void print_stage(struct str *out, const struct stage *st)
             str_addf(out, ", hyper: %s",
                      st->hyper == HYPER_FITTED ? "fitted" : "deepseek");
     }
-    if (st->kind != STAGE_PREDICT) {
-        str_add(out, ", seeds: [");
-        for (int i = 0; i < st->n_seed; i++)
-            str_addf(out, "%s%lld", i ? ", " : "", (long long)st->seed[i]);
-        str_add(out, "]");
-    }
+    if (st->kind != STAGE_PREDICT)
+        print_seeds(out, "seeds", st->seed, st->n_seed);
+    if (st->n_confirm)
+        print_seeds(out, "confirm", st->confirm, st->n_confirm);
     if (st->kind == STAGE_HYPER || st->kind == STAGE_ISOFLOP)
         str_addf(out, ", extend: %d", st->extend);
     str_add(out, "}\n");

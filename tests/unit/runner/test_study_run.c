@@ -397,6 +397,38 @@ static void other_data_than_planned_are_refused(void **state)
     close_view(&v);
 }
 
+/* Of each budget, the cell whose mean is the lowest: has it n runs? */
+#define BEST_HAS                                                               \
+    "WITH cell AS (SELECT stage, budget, d_model, lr, batch, count(*) n, "     \
+    "avg(loss) mean FROM points WHERE stage IN ('hyper', 'isoflop') GROUP BY " \
+    "stage, budget, d_model, lr, batch) SELECT min(n) FROM cell c WHERE "      \
+    "mean = (SELECT min(mean) FROM cell d WHERE d.stage = c.stage AND "        \
+    "d.budget = c.budget)"
+
+static void what_is_best_is_confirmed_with_fresh_seeds(void **state)
+{
+    static const char stages[] =
+        "  - hyper: {flops: [1e14, 3e14, 1e15], lr: {from: 5e-4, to: 1.6e-2, "
+        "ratio: 2}, batch: {from: 2048, to: 65536, ratio: 2}, confirm: [2, "
+        "3]}\n"
+        "  - isoflop: {flops: [1e14, 1e15, 1e16], sizes: 7, span: 16, confirm: "
+        "4}\n";
+    struct view v;
+    size_t runs;
+
+    (void)state;
+    open_view(&v, stages, "confirm.db");
+    runs = do_all(&v);
+    assert_int_equal(study_run_end(v.run), STUDY_COMPLETE);
+    assert_true(runs >= 3 * 6 * 6 + 3 * 7 + 3 * 2 + 3);
+    assert_int_equal(ask(&v, BEST_HAS " AND stage = 'hyper'"), 3);
+    assert_int_equal(ask(&v, BEST_HAS " AND stage = 'isoflop'"), 2);
+    /* nothing else was trained again */
+    assert_true(ask(&v, "SELECT count(*) FROM points WHERE seed > 1") <=
+                4 * (3 * 2 + 3));
+    close_view(&v);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -421,6 +453,7 @@ int main(void)
         cmocka_unit_test(stages_that_need_nothing_run_side_by_side),
         cmocka_unit_test(an_edge_extends_the_grid_until_it_is_interior),
         cmocka_unit_test(an_edge_that_may_not_be_extended_ends_the_study),
+        cmocka_unit_test(what_is_best_is_confirmed_with_fresh_seeds),
         cmocka_unit_test(a_stage_whose_runs_all_failed_is_refused),
         cmocka_unit_test(an_interruption_changes_nothing),
         cmocka_unit_test(a_finished_study_stays_as_it_is),

@@ -219,6 +219,11 @@ static const struct {
      "s.yaml:7: seeds: a list of 1 to 16 seeds expected"},
     {"seeds: [1]", "seeds: [1, 2, 1]", "s.yaml:7: seeds: 1 occurs twice"},
     {"seeds: [1]", "seeds: [-1]", "s.yaml:7: seeds: -1: 0 to 2^53 expected"},
+    {"extend: true", "confirm: [2, 1]",
+     "s.yaml:9: confirm: 1 is one of the stage's seeds: a fresh one expected"},
+    {"extend: true", "confirm: [2, 2]", "s.yaml:9: confirm: 2 occurs twice"},
+    {"seeds: [11, 12]", "confirm: [2]",
+     "s.yaml:12: unknown key 'confirm' in verify"},
     {"seeds: [1]", "dtype: fp16",
      "s.yaml:7: dtype: 'fp16' is none of fp32, bf16; did you mean 'fp32'?"},
     {"- hyper:", "- hypre:",
@@ -394,7 +399,8 @@ static void a_print_reads_back_to_the_same_study(void **state)
 {
     static const char *const stages[] = {
         "[isoflop: {flops: {from: 1e17, to: 3e20, per_decade: 2}, M: [1e8, "
-        "3.3e8], hyper: {lr: 1e-3, batch: 2e4}, seeds: 4, extend: 2}, predict: "
+        "3.3e8], hyper: {lr: 1e-3, batch: 2e4}, seeds: 4, extend: 2, confirm: "
+        "[7, 8]}, predict: "
         "{flops: 1e21}, verify: {name: check, seeds: [5, 6]}]",
         "[hyper: {name: a, flops: [1e17, 2e17], M: [1e8, 2e8], lr: [1e-4, "
         "1.1e-4, 5e-4], batch: 65536}, hyper: {name: b, flops: 1e18, width: "
