@@ -1,6 +1,7 @@
 /* cmd_plan: every run of a study with what it costs, before it is paid. */
 #include "base/mem.h"
 #include "runner/cmd.h"
+#include "runner/plan_device.h"
 #include "runner/plan_view.h"
 #include "sweep/axis.h"
 
@@ -236,6 +237,7 @@ static int plan_main(const struct command *self, int argc, char **argv)
     int64_t slots = usable_cores();
     const char *db = NULL, **args;
     struct price_opts price = {.mfu = -1, .money = 0, .watts = -1};
+    struct plan_device_opts one = {.gpus = 1};
     struct plan_view *v;
     struct err e;
     const struct opt opts[] = {
@@ -252,14 +254,29 @@ static int plan_main(const struct command *self, int argc, char **argv)
         {"price", 0, OPT_DOUBLE, &price.money, "P", "of a device's hour"},
         {"watts", 0, OPT_DOUBLE, &price.watts, "W",
          "of a device, instead of its maker's figure"},
+        {"gpus", 0, OPT_INT, &one.gpus, "N",
+         "without STUDY: one run on so many of the device (1)"},
+        {"flops", 0, OPT_DOUBLE, &one.flops, "C", "of that run, M D"},
+        {"width", 0, OPT_INT, &one.width, "N",
+         "its d_model (that of DeepSeek LLM Eq. 4)"},
+        {"layers", 0, OPT_INT, &one.layers, "N", "its depth (width / 100)"},
+        {"batch", 0, OPT_DOUBLE, &one.batch, "TOKENS",
+         "its batch (DeepSeek LLM Eq. 1)"},
+        {"seq-len", 0, OPT_INT, &one.seq_len, "N", "its seq_len (4096)"},
+        {"vocab", 0, OPT_INT, &one.vocab, "N", "its vocabulary (102400)"},
         {"json", 0, OPT_FLAG, &json, NULL, "one JSON object"},
         {"csv", 0, OPT_FLAG, &csv, NULL, "the runs as CSV"},
         OPT_END,
     };
 
-    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 1, 1, &e);
+    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 1, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);
+    if (!n_args) {
+        one.device = price.device;
+        one.json = json;
+        return plan_device(&one, &e) ? opts_fail(&e) : 0;
+    }
     if (slots < 1 || slots > 1000000) {
         err_set(&e, ERR_USAGE, "--slots: 1 to 1000000 expected");
         return opts_fail(&e);
@@ -301,6 +318,13 @@ const struct command cmd_plan = {
         "  loglog plan study.yaml\n"
         "  loglog plan study.yaml --db study.db --slots 64 --json\n"
         "  loglog plan examples/deepseek-paper.yaml --slots 256 \\\n"
-        "      --device h100 --mfu 0.4 --price 2.5\n",
+        "      --device h100 --mfu 0.4 --price 2.5\n"
+        "\n"
+        "Without STUDY, one run on GPUs: step time, MFU, memory and "
+        "communication, predicted\nfrom the bytes and flops of each kernel "
+        "(docs/gpu.md).\n\n"
+        "  loglog plan --device h100 --gpus 64 --flops 1e20\n"
+        "  loglog plan --device h100 --gpus 8 --flops 1e22 --width 4096 "
+        "--layers 30\n",
     .main = plan_main,
 };

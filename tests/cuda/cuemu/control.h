@@ -41,7 +41,22 @@ extern "C" void cuemu_set_wedged(int wedged);
 
 struct cuemu_counts {
     unsigned long long launches, blocks, threads, switches;
+    unsigned long long mma; /* a lane's part of one is one */
+    unsigned long long gemms;
+    double gemm_flops, gemm_bytes;
 };
 extern "C" void cuemu_get_counts(struct cuemu_counts *c);
+
+/* Call these around every launch; NULL: nothing. */
+typedef void cuemu_meter(const char *kernel);
+extern "C" void cuemu_set_meter(cuemu_meter *begins, cuemu_meter *ends);
+
+/* What cudaMalloc has given out, `most` of it; how many. */
+struct cuemu_allocation {
+    const void *p;
+    size_t bytes;
+};
+extern "C" size_t cuemu_get_allocations(struct cuemu_allocation *a,
+                                        size_t most);
 
 #endif

@@ -236,6 +236,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc,
                 static_cast<unsigned long long>(k));
         return CUBLAS_STATUS_INVALID_VALUE;
     }
+    cuemu::counts.gemms++;
+    cuemu::counts.gemm_flops +=
+        2.0 * static_cast<double>(m * n * k) * static_cast<double>(d.batch);
+    cuemu::counts.gemm_bytes +=
+        static_cast<double>(d.batch) *
+        (2.0 * static_cast<double>(m * k + k * n) +
+         (d.type == CUDA_R_32F ? 4.0 : 2.0) * static_cast<double>(m * n) *
+             (y == 0 ? 1 : 2));
     cuemu::enqueue(stream, [=] {
         for (int64_t q = 0; q < d.batch; q++) {
             /* both as k columns of m, and n columns of k */

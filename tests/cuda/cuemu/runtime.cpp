@@ -213,6 +213,15 @@ void cuemu_set_memory(size_t bytes)
     device_limit = bytes ? bytes : static_cast<size_t>(1) << 30;
 }
 
+size_t cuemu_get_allocations(struct cuemu_allocation *a, size_t most)
+{
+    size_t n = std::min(most, device_memory.size());
+
+    for (size_t i = 0; i < n; i++)
+        a[i] = {device_memory[i].p, device_memory[i].bytes};
+    return n;
+}
+
 size_t cuemu_memory_used(void)
 {
     return device_used;

@@ -47,6 +47,8 @@ struct Shared {
 static int order;
 static unsigned random_state = 1;
 
+static cuemu_meter *meter_begins, *meter_ends;
+
 /* The launch and the block that run. */
 static const char *kernel_name = "(none)";
 static const std::function<void()> *kernel;
@@ -80,6 +82,12 @@ extern "C" void cuemu_set_order(int o, unsigned seed)
 extern "C" void cuemu_get_counts(struct cuemu_counts *c)
 {
     *c = counts;
+}
+
+extern "C" void cuemu_set_meter(cuemu_meter *begins, cuemu_meter *ends)
+{
+    meter_begins = begins;
+    meter_ends = ends;
 }
 
 unsigned random_bits()
@@ -456,6 +464,8 @@ void run_grid(const char *name, dim3 grid, dim3 block, size_t dynamic_bytes,
     /* A random order: a step that shares no factor with the count. */
     unsigned long long step = 1, begin = 0;
 
+    if (meter_begins)
+        meter_begins(name);
     kernel_name = name;
     kernel = &body;
     block_dim = block;
@@ -485,6 +495,8 @@ void run_grid(const char *name, dim3 grid, dim3 block, size_t dynamic_bytes,
     }
     acquire(&end_edge);
     kernel_name = "(none)";
+    if (meter_ends)
+        meter_ends(name);
 }
 
 } /* namespace cuemu */

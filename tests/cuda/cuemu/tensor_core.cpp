@@ -31,6 +31,7 @@ void mma_m16n8k16_bf16(float d[4], const uint32_t a[4], const uint32_t b[2],
     unsigned g = self->lane / 4, t = self->lane % 4;
     float row[2][16], column[2][16];
 
+    counts.mma++;
     for (unsigned q = 0; q < 4; q++) {
         slot_read(&slot[g * 4 + q], &x, sizeof x);
         for (unsigned i = 0; i < 4; i++)
