@@ -34,7 +34,7 @@ struct mapping {
 /* Usual names of columns, for files that need no mapping. */
 static const struct {
     const char *name;
-    enum point_col col;
+    int target;
 } usual[] = {
     {"params", POINT_N},
     {"parameters", POINT_N},
@@ -55,16 +55,49 @@ static const struct {
     {"batch_tokens", POINT_BATCH},
     {"unique_tokens", POINT_UNIQUE},
     {"step", POINT_STEPS},
+    {"n_parameters", POINT_N},
+    {"num_params", POINT_N},
+    {"smooth_loss", POINT_LOSS},
+    {"eval_loss", POINT_LOSS},
+    {"validation_loss", POINT_LOSS},
+    {"test_loss", POINT_LOSS},
     {"width", POINT_D_MODEL},
     {"depth", POINT_N_LAYER},
     {"weight_decay", POINT_WD},
+    {"run", TO_GROUP},
+    {"run_name", TO_GROUP},
+    {"run_id", TO_GROUP},
 };
+
+/* Is this the column's name?  Case, blanks, '_', '-' and '.' do not count, nor
+ * the objects that it is in: "metrics.Final Loss" is a final_loss. */
+static int same_name(const char *usual_name, const char *column)
+{
+    const char *dot = strrchr(column, '.'), *c = dot ? dot + 1 : column;
+
+    for (const char *u = usual_name;; u++, c++) {
+        while (*u == '_')
+            u++;
+        while (*c && strchr(" _-", *c))
+            c++;
+        if (!*u || !*c)
+            return *u == *c;
+        if (tolower((unsigned char)*u) != tolower((unsigned char)*c))
+            return 0;
+    }
+}
 
 static void mapping_release(struct mapping *m)
 {
     for (int i = 0; i < m->n; i++)
         expr_free(m->a[i].value);
     m->n = 0;
+}
+
+static const char *target_name(int target)
+{
+    return target < POINT_COLS ? point_col_name((enum point_col)target)
+                               : extra_names[target - POINT_COLS];
 }
 
 static int target_parse(const char *name)
@@ -83,8 +116,7 @@ static int unknown_target(const char *name, struct err *e)
     struct str s;
 
     for (int c = 0; c < TARGETS; c++)
-        list[c] = c < POINT_COLS ? point_col_name((enum point_col)c)
-                                 : extra_names[c - POINT_COLS];
+        list[c] = target_name(c);
     const char *near = str_nearest(name, list, TARGETS);
     str_init(&s);
     if (near)
@@ -107,9 +139,7 @@ static int assign(struct mapping *m, int target, const char *formula,
         return err_set(e, ERR_USAGE, "--map: more than %d columns",
                        ASSIGNMENTS);
     a->target = target;
-    snprintf(a->name, sizeof(a->name), "%s",
-             target < POINT_COLS ? point_col_name((enum point_col)target)
-                                 : extra_names[target - POINT_COLS]);
+    snprintf(a->name, sizeof(a->name), "%s", target_name(target));
     if (expr_parse(&a->value, formula, t, m->name, m->n, e))
         return err_prefix(e, "--map %s: ", a->name);
     m->name[m->n] = a->name;
@@ -183,17 +213,16 @@ static int guess_map(struct mapping *m, const struct table *t, struct err *e)
     int have[TARGETS] = {0};
     struct str s;
 
-    for (size_t c = 0; c < t->cols; c++) {
-        int target = target_parse(t->name[c]);
-        if (target >= 0 && !have[target]++ &&
-            assign_column(m, target, t->name[c], t, e))
-            return -1;
-    }
+    for (int target = 0; target < TARGETS; target++)
+        for (size_t c = 0; c < t->cols; c++)
+            if (same_name(target_name(target), t->name[c]) && !have[target]++ &&
+                assign_column(m, target, t->name[c], t, e))
+                return -1;
     for (size_t k = 0; k < ARRAY_LEN(usual); k++)
         for (size_t c = 0; c < t->cols; c++)
-            if (strcasecmp(usual[k].name, t->name[c]) == 0 &&
-                !have[usual[k].col]++ &&
-                assign_column(m, (int)usual[k].col, t->name[c], t, e))
+            if (same_name(usual[k].name, t->name[c]) &&
+                !have[usual[k].target]++ &&
+                assign_column(m, usual[k].target, t->name[c], t, e))
                 return -1;
     if (have[POINT_LOSS] || have[POINT_BPB])
         return 0;
@@ -222,7 +251,7 @@ static int fill_row(struct point *r, const struct mapping *m, size_t row,
             continue;
         }
         if (expr_eval(&v, a->value, row, named, e))
-            return err_prefix(e, "--map %s: ", a->name);
+            return -1; /* which begins with file:line */
         named[i] = v;
         if (a->target < POINT_COLS) {
             r->col[a->target] = isfinite(v) ? v : NAN;
@@ -248,12 +277,12 @@ static int fill(struct points *p, const struct table *t,
     for (size_t row = 0; row < t->rows; row++) {
         if (where) {
             if (expr_eval(&keep, where, row, NULL, e))
-                return err_prefix(e, "--where: ");
+                return -1;
             if (!(keep != 0) || isnan(keep))
                 continue;
         }
         point_init(&r);
-        r.run = (int64_t)row + 1;
+        r.run = t->line[row];
         if (fill_row(&r, m, row, e))
             return -1;
         points_add(p, &r);
@@ -271,9 +300,10 @@ int points_import(struct points *p, const char *path, const char *map,
     struct point r;
     int rc = -1;
 
-    if (table_read(&t, path, e))
-        return -1;
+    memset(&t, 0, sizeof(t));
     points_init(&fresh);
+    if (table_read(&t, path, e))
+        goto out;
     if (map ? parse_map(&m, map, &t, e) : guess_map(&m, &t, e))
         goto out;
     if (where && expr_parse(&condition, where, &t, NULL, 0, e)) {
@@ -283,12 +313,17 @@ int points_import(struct points *p, const char *path, const char *map,
     if (fill(&fresh, &t, &m, condition, e))
         goto out;
     points_derive(&fresh);
+    snprintf(p->file, sizeof(p->file), "%s", path);
     for (size_t i = 0; i < fresh.n; i++) {
         points_row(&r, &fresh, i);
         points_add(p, &r);
     }
     rc = 0;
 out:
+    for (char *c = e ? e->text : NULL; rc && c && *c;
+         c++) /* a cell may hold anything */
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = ' ';
     expr_free(condition);
     mapping_release(&m);
     points_release(&fresh);

@@ -7,7 +7,8 @@
  * together), stage, or used (a condition; rows where it is 0 are kept but
  * excluded).  A formula may use what was mapped before it.  Without a mapping,
  * columns are taken by their usual names (n or params, d or tokens, c or
- * flops or compute, loss, ...).  What follows from the rest is derived
+ * flops or compute, loss, run for the group, ...), in any case, with blanks or
+ * '_', inside objects of JSON or not.  What follows from the rest is derived
  * (points_derive). */
 #ifndef LOGLOG_ANALYSIS_IMPORT_H
 #define LOGLOG_ANALYSIS_IMPORT_H

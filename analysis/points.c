@@ -139,6 +139,7 @@ void points_select(struct points *to, const struct points *from,
 {
     struct point r;
 
+    memcpy(to->file, from->file, sizeof to->file);
     for (size_t i = 0; i < from->n; i++)
         if (from->used[i] && (!keep || keep[i])) {
             points_row(&r, from, i);
@@ -148,23 +149,40 @@ void points_select(struct points *to, const struct points *from,
 
 int points_require(const struct points *p, enum point_col c, struct err *e)
 {
+    char at[320];
+
     for (size_t i = 0; i < p->n; i++) {
         double v = p->col[c][i];
         if (!p->used[i] || (v > 0 && isfinite(v)))
             continue;
+        if (p->file[0])
+            snprintf(at, sizeof at, "%s:%lld:", p->file, (long long)p->run[i]);
+        else
+            snprintf(at, sizeof at, "run %lld:", (long long)p->run[i]);
         if (isnan(v))
             return err_set(e, ERR_USAGE,
-                           "point %lld has no '%s' (%s); map a column to it "
-                           "(--map %s=...) or leave the point out (--where)",
-                           (long long)p->run[i], columns[c].name,
-                           columns[c].what, columns[c].name);
+                           "%s no '%s' (%s); map a column to it (--map "
+                           "%s=...) or leave the row out (--where)",
+                           at, columns[c].name, columns[c].what,
+                           columns[c].name);
         return err_set(e, ERR_USAGE,
-                       "point %lld has %s = %g, expected a positive number "
+                       "%s %s = %g, expected a positive number "
                        "(%s)",
-                       (long long)p->run[i], columns[c].name, v,
-                       columns[c].what);
+                       at, columns[c].name, v, columns[c].what);
     }
     return 0;
+}
+
+void points_need(struct points *p, enum point_col c)
+{
+    char why[POINT_TEXT];
+
+    if (!points_has(p, c))
+        return;
+    snprintf(why, sizeof why, "no %s", columns[c].name);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->used[i] && isnan(p->col[c][i]))
+            points_exclude(p, i, why);
 }
 
 int points_has(const struct points *p, enum point_col c)

@@ -40,7 +40,8 @@ enum point_col {
 struct points {
     size_t n, cap;
     double *col[POINT_COLS]; /* (n) each */
-    int64_t *run;            /* id in the database; row number of a file */
+    char file[256];          /* they come from; "": the database */
+    int64_t *run;            /* id in the database; line of a file */
     int *used;               /* 1: may enter a fit */
     char (*stage)[POINT_TEXT];
     char (*group)[POINT_TEXT]; /* what is resampled together; "" if alone */
@@ -77,6 +78,8 @@ int point_col_parse(const char *name); /* -1: unknown */
 /* Fails unless every used row has a positive finite value of column c; says
  * which row and what to map. */
 int points_require(const struct points *p, enum point_col c, struct err *e);
+/* Leave out the used rows that have no value of column c, unless none has. */
+void points_need(struct points *p, enum point_col c);
 /* 1 when some used row has a value of column c. */
 int points_has(const struct points *p, enum point_col c);
 

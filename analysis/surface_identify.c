@@ -16,6 +16,7 @@
 #define WORST 6.0       /* ... and this factor says nothing */
 #define ON_A_RAY 0.98   /* correlation of ln size and ln tokens */
 #define LEAST_SIZES 3   /* distinct values of either variable */
+#define ONE_RATIO 1.02  /* tokens per parameter this close are one */
 #define LEAST_RANGE 2.0 /* largest over smallest */
 
 /* Eigenvalue ratio of the symmetric (n,n) A scaled to unit diagonal. */
@@ -231,6 +232,15 @@ void identify(struct surface_fit *f, const double *q, const struct problem *p)
     check_axis(f, "the number of tokens",
                p->o.form == SURFACE_TIED ? "E" : "beta", f->horizons,
                exp(dr[1] - dr[0]));
+    if (f->tpp_hi < ONE_RATIO * f->tpp_lo) {
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "all runs have %.3g tokens per parameter, so what model size "
+                 "and what tokens do cannot be told apart; runs at other "
+                 "ratios of tokens to parameters would settle it",
+                 f->tpp_lo);
+        refuse(f, text);
+    }
     if (!f->options.profile || !f->identified)
         return;
     double value = problem_value(q, p, NULL);

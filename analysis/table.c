@@ -144,17 +144,19 @@ static void trim(struct str *s)
 static int csv_header(struct table *t, struct csv *c, struct str *s,
                       struct err *e)
 {
+    int line = c->line;
+
     for (int ended = 0; !ended;) {
         if (csv_cell(s, c, &ended, e))
             return -1;
         trim(s);
         if (t->cols == TABLE_COLS)
-            return err_set(e, ERR_USAGE, "%s:1: more than %d columns", t->path,
-                           TABLE_COLS);
+            return err_set(e, ERR_USAGE, "%s:%d: more than %d columns", t->path,
+                           line, TABLE_COLS);
         for (size_t k = 0; k < t->cols; k++)
             if (s->len && strcmp(t->name[k], s->text) == 0)
-                return err_set(e, ERR_USAGE, "%s:1: column '%s' appears twice",
-                               t->path, s->text);
+                return err_set(e, ERR_USAGE, "%s:%d: column '%s' appears twice",
+                               t->path, line, s->text);
         table_add_column(t, s->text);
     }
     table_widen(t, t->cols);
@@ -184,10 +186,10 @@ static int csv_row(struct table *t, struct csv *c, struct str *s, struct err *e)
     return 0;
 }
 
-static int read_csv(struct table *t, const char *text, size_t len,
+static int read_csv(struct table *t, const char *text, size_t len, int line,
                     struct err *e)
 {
-    struct csv c = {text, text + len, t->path, csv_delimiter(text, len), 1};
+    struct csv c = {text, text + len, t->path, csv_delimiter(text, len), line};
     struct str s;
     int rc = -1;
 
@@ -214,11 +216,26 @@ out:
     return rc;
 }
 
+/* Past empty lines and lines that begin with '#'; counts them. */
+static size_t first_line(const char *text, size_t at, size_t len, int *line)
+{
+    while (at < len) {
+        size_t blank = at + strspn(text + at, " \t\r");
+        if (blank < len && text[blank] == '#')
+            blank += strcspn(text + blank, "\n");
+        if (blank < len && text[blank] != '\n')
+            break;
+        at = blank < len ? blank + 1 : len;
+        ++*line;
+    }
+    return at;
+}
+
 int table_read(struct table *t, const char *path, struct err *e)
 {
     char *text;
     size_t len, skip = 0;
-    int rc;
+    int rc, line = 1;
 
     memset(t, 0, sizeof(*t));
     if (file_read(&text, &len, path, TABLE_BYTES, e))
@@ -227,13 +244,14 @@ int table_read(struct table *t, const char *path, struct err *e)
     table_widen(t, 1);
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         skip = 3;
-    skip += strspn(text + skip, " \t\r\n");
+    skip = first_line(text, skip, len, &line);
     if (skip >= len)
         rc = err_set(e, ERR_USAGE, "%s: empty", path);
-    else if (text[skip] == '{' || text[skip] == '[')
-        rc = table_read_json(t, text + skip, len - skip, e);
+    else if (text[skip + strspn(text + skip, " \t")] == '{' ||
+             text[skip + strspn(text + skip, " \t")] == '[')
+        rc = table_read_json(t, text + skip, len - skip, line, e);
     else
-        rc = read_csv(t, text + skip, len - skip, e);
+        rc = read_csv(t, text + skip, len - skip, line, e);
     free(text);
     if (rc)
         table_release(t);
@@ -279,7 +297,9 @@ const char *table_cell(const struct table *t, size_t row, size_t col)
 int table_number(double *v, const struct table *t, size_t row, size_t col,
                  struct err *e)
 {
-    static const char *const none[] = {"", "nan", "na", "null", "none"};
+    static const char *const none[] = {"",     "nan",      "na",  "n/a",
+                                       "null", "none",     "inf", "+inf",
+                                       "-inf", "infinity", "-"};
     struct str s;
     int rc = 0;
 
@@ -291,9 +311,10 @@ int table_number(double *v, const struct table *t, size_t row, size_t col,
         if (strcasecmp(s.text, none[k]) == 0)
             goto out;
     if (str_to_double(s.text, v))
-        rc =
-            err_set(e, ERR_USAGE, "%s:%d: column '%s': '%.60s' is not a number",
-                    t->path, t->line[row], t->name[col], s.text);
+        rc = err_set(e, ERR_USAGE,
+                     "%s:%d: column '%.60s': '%.60s' is not a number, expected "
+                     "one such as 1.5e6",
+                     t->path, t->line[row], t->name[col], s.text);
 out:
     str_release(&s);
     return rc;

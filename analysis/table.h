@@ -1,7 +1,8 @@
 /* table: a CSV or JSON-lines file as rows of text cells.
  *
  * CSV is RFC 4180: quoted cells may hold delimiters, doubled quotes and line
- * breaks; CRLF and a byte-order mark are accepted; the delimiter is the most
+ * breaks; CRLF and a byte-order mark are accepted, empty lines skipped and, at
+ * the beginning, lines with a '#'; the delimiter is the most
  * frequent of comma, semicolon and tab in the header.  JSON lines are one
  * flat object a line (a file that begins with '[' is one array of objects);
  * an object inside an object gives columns "outer.inner".  A key that a row
@@ -35,8 +36,9 @@ void table_release(struct table *t);
 int table_column(const struct table *t, const char *name);
 const char *table_cell(const struct table *t, size_t row, size_t col);
 
-/* The cell as a number.  An empty cell, nan, na, null and none (any case) are
- * NaN.  -1 with file:line and the column when it is anything else. */
+/* The cell as a number.  An empty cell, nan, na, n/a, null, none, - and inf
+ * (any case) are NaN.  -1 with file:line and the column when it is anything
+ * else. */
 int table_number(double *v, const struct table *t, size_t row, size_t col,
                  struct err *e);
 

@@ -13,7 +13,8 @@ void table_add_row(struct table *t, int line);
 /* The text (copied) of a cell of the last row. */
 void table_set_cell(struct table *t, size_t col, const char *text);
 
-int table_read_json(struct table *t, const char *text, size_t len,
+/* line: of the file where the text begins */
+int table_read_json(struct table *t, const char *text, size_t len, int line,
                     struct err *e);
 
 #endif

@@ -109,14 +109,13 @@ static json_t *load(const char *text, size_t len, const char *path, int line,
     return v;
 }
 
-int table_read_json(struct table *t, const char *text, size_t len,
+int table_read_json(struct table *t, const char *text, size_t len, int line,
                     struct err *e)
 {
     const char *end = text + len, *at = text;
-    int line = 1;
 
-    if (*text == '[') {
-        json_t *all = load(text, len, t->path, 1, e);
+    if (text[strspn(text, " \t")] == '[') {
+        json_t *all = load(text, len, t->path, line, e);
         size_t i;
         json_t *v;
         int rc = all ? 0 : -1;

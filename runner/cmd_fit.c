@@ -82,7 +82,8 @@ static int print_fit(const struct request *q, const struct fit_result *r,
 static void complete(struct fit_result *r, const struct fit_input *in,
                      const struct request *q)
 {
-    r->excluded += in->points.n - points_used(&in->points);
+    if (!r->excluded)
+        r->excluded = in->points.n - points_used(&in->points);
     if (!r->input[0])
         points_hash(r->input, &in->points);
     r->exploratory = in->opened;

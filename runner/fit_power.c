@@ -108,6 +108,8 @@ int fit_law_power(struct fit_result *out, struct fit_input *in,
     if (column(&cx, "x", ask->x, e) || column(&cy, "y", ask->y, e))
         return -1;
     points_init(&used);
+    points_need(&in->points, cx);
+    points_need(&in->points, cy);
     points_select(&used, &in->points, NULL);
     if (points_require(&used, cx, e) || points_require(&used, cy, e))
         goto out;
@@ -115,6 +117,8 @@ int fit_law_power(struct fit_result *out, struct fit_input *in,
     if (powerlaw_fit(&f, pairs.x, pairs.y, NULL, used.n, ask->level, e))
         goto out;
     rc = power_result(out, &f, &pairs, ask, e);
+    if (rc == 0)
+        out->excluded = in->points.n - used.n;
     if (rc == 0 && (svg = fit_plots_add(ask->plots, "pairs")))
         plot_pairs(svg, "pairs", pairs.x, pairs.y, used.n, f.coef, f.exponent,
                    ask->x, ask->y);

@@ -70,7 +70,8 @@ static int choose(struct columns *c, const struct points *p,
                   const struct fit_ask *ask, struct err *e)
 {
     static const char *const sizes[] = {"n", "m", "n1", "n2"};
-    int size = ask->planned || !points_has(p, POINT_N) ? POINT_M : POINT_N;
+    int only_m = !points_has(p, POINT_N) && points_has(p, POINT_M);
+    int size = ask->planned || only_m ? POINT_M : POINT_N;
 
     if (fit_word(&size, "size", ask->size, size_parse, sizes, 4, e))
         return -1;
@@ -95,6 +96,17 @@ static int gather(struct surface_data *d, struct points *used,
                   const struct columns *c, enum surface_form form,
                   struct err *e)
 {
+    struct points whole;
+
+    points_need(used, c->size);
+    points_need(used, POINT_D);
+    points_need(used, c->response);
+    if (form == SURFACE_REPEATED)
+        points_need(used, POINT_UNIQUE);
+    points_init(&whole);
+    points_select(&whole, used, NULL);
+    points_release(used);
+    *used = whole;
     if (points_require(used, c->size, e) || points_require(used, POINT_D, e) ||
         points_require(used, c->response, e) ||
         (form == SURFACE_REPEATED && points_require(used, POINT_UNIQUE, e)))
@@ -254,6 +266,7 @@ int fit_law_surface(struct fit_result *out, struct fit_input *in,
                    ask->level);
     if (boot)
         bootstrap_release(&b);
+    out->excluded = in->points.n - d.n;
     fit_result_text(out, "size", point_col_name(c.size));
     fit_result_text(out, "response", point_col_name(c.response));
     plots(ask->plots, &f, &d, &c, ask->level);

@@ -86,10 +86,10 @@ static void missing_columns_are_named(void **state)
     fill(&p, 3);
     ok(points_require(&p, POINT_N, &e));
     assert_int_equal(points_require(&p, POINT_D, &e), -1);
-    assert_non_null(strstr(e.text, "point 100 has no 'd'"));
+    assert_non_null(strstr(e.text, "run 100: no 'd'"));
     p.col[POINT_N][1] = -2;
     assert_int_equal(points_require(&p, POINT_N, &e), -1);
-    assert_non_null(strstr(e.text, "point 101 has n = -2"));
+    assert_non_null(strstr(e.text, "run 101: n = -2"));
     points_exclude(&p, 1, "bad");
     ok(points_require(&p, POINT_N, &e));
     assert_true(points_has(&p, POINT_LOSS));
