@@ -124,6 +124,7 @@ static void print_end(const struct output *o, const struct train_result *r)
         put(o->file, "bpb", r->bpb);
         put(o->file, "epochs", r->epochs);
         put(o->file, "train_seconds", r->train_seconds);
+        put(o->file, "data_seconds", r->data_seconds);
         put(o->file, "flops", run_flops(o->spec));
         fputs("}\n", o->file);
     }

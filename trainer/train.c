@@ -2,6 +2,7 @@
 #include "trainer/train_impl.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
@@ -11,6 +12,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Waiting for data is worth a warning from this share of so long a run. */
+#define WAITED_SHARE 0.01
+#define WAITED_SECONDS 5
 
 double train_clock(void)
 {
@@ -193,6 +198,16 @@ static int run(struct train *t, struct err *e)
     return end;
 }
 
+/* The disk is too slow for this run. */
+static void say_waited(const struct train_result *r,
+                       const struct train_env *env)
+{
+    if (env->member == 0 && r->train_seconds > WAITED_SECONDS &&
+        r->data_seconds > WAITED_SHARE * r->train_seconds)
+        log_warn("%s: %.1f %% of the time was spent waiting for its data",
+                 env->train_path, 100 * r->data_seconds / r->train_seconds);
+}
+
 int train(struct train_result *result, const struct run_spec *spec,
           const struct train_env *env, const struct observer *obs,
           struct err *e)
@@ -225,7 +240,9 @@ int train(struct train_result *result, const struct run_spec *spec,
             .train_seconds = t.train_seconds,
             .eval_seconds = t.eval_seconds,
             .checkpoint_seconds = t.checkpoint_seconds,
+            .data_seconds = t.loader ? loader_waited(t.loader) : 0,
         };
+        say_waited(result, env);
         snprintf(result->text, sizeof result->text, "%s", t.text);
     }
     train_close(&t);

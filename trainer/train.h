@@ -111,12 +111,14 @@ struct train_result {
     double train_seconds;  /* this attempt: stepping */
     double eval_seconds;   /* evaluating */
     double checkpoint_seconds; /* standing still for checkpoints */
+    double data_seconds;       /* of train_seconds: waiting for tokens */
     char text[128];            /* the reason, for DIVERGED and NO_MEMORY */
 };
 
 /* Fault points (base/fault.h), where step is the one about to be taken and
  * rank the member: child-kill, child-segv, child-hang, child-slow (50 ms),
- * nan, and in checkpoints checkpoint-write (disk full), checkpoint-kill. */
+ * nan, slow-read (loader.h), and in checkpoints checkpoint-write (disk full),
+ * checkpoint-kill. */
 
 /* Train, resuming from checkpoint_dir if it holds a usable checkpoint of this
  * very spec.  Returns 0 with *result filled, or -1 (an input was unusable, the

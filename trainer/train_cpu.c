@@ -29,8 +29,10 @@
 /* What one member needs for itself. */
 static int own_memory(struct train *t, struct err *e)
 {
-    size_t T1 = (size_t)t->spec->model.seq_len + 1;
-    size_t rows = (size_t)t->batches.rows / (size_t)t->reduce.leaves;
+    int64_t rows = t->batches.rows / t->reduce.leaves; /* of a leaf */
+    int me = comm_member(t->comm), g = comm_size(t->comm);
+    int first = t->reduce.leaves * me / g;
+    int end = t->reduce.leaves * (me + 1) / g;
     char size[STR_DOUBLE];
 
     if (model_create(&t->model, t->spec, e))
@@ -43,10 +45,15 @@ static int own_memory(struct train *t, struct err *e)
                            t->reduce.depth,
                            str_bytes(size, (double)t->n * sizeof(float)));
     }
-    t->tokens = mem_tensor(rows * T1 * sizeof *t->tokens);
-    if (!t->tokens)
-        return err_set(e, ERR_ENV, "no memory for a batch of %s",
-                       str_bytes(size, (double)rows * (double)T1 * 4));
+    t->first_row = first * rows;
+    if (end == first)
+        return 0;
+    t->loader = loader_create(&t->batches, t->first_row, (end - first) * rows,
+                              t->spec->steps);
+    if (!t->loader)
+        return err_set(e, ERR_ENV, "no memory for batches of %s",
+                       str_bytes(size, 4.0 * (double)((end - first) * rows *
+                                                      t->spec->model.seq_len)));
     return 0;
 }
 
@@ -117,7 +124,6 @@ static void cpu_close(struct train *t)
 {
     for (int i = 0; i < t->reduce.depth; i++)
         mem_tensor_free(t->scratch[i]);
-    mem_tensor_free(t->tokens);
     model_destroy(t->model);
 }
 
@@ -178,12 +184,12 @@ static int cpu_blocks(const float *block[CHECKPOINT_BLOCKS], int *stays,
 /* Add leaf k to grad. */
 static void leaf(struct train *t, int k, float *grad)
 {
-    int64_t rows = t->batches.rows / t->reduce.leaves, step = t->state.step + 1;
+    int64_t rows = t->batches.rows / t->reduce.leaves;
+    int64_t T1 = t->spec->model.seq_len + 1;
     double *nats = (double *)t->leaf_nats.data + k;
 
-    batches_read(t->tokens, &t->batches, step, k * rows, rows);
-    model_grad(t->model, grad, nats, t->tokens, rows,
-               (float)(1 / (double)t->spec->batch_tokens));
+    model_grad(t->model, grad, nats, t->tokens + (k * rows - t->first_row) * T1,
+               rows, (float)(1 / (double)t->spec->batch_tokens));
     comm_beat(t->comm);
 }
 
@@ -219,6 +225,8 @@ static int leaves(struct train *t, struct err *e)
     const struct reduce *r = &t->reduce;
     int me = comm_member(t->comm);
 
+    if (t->loader)
+        t->tokens = loader_take(t->loader, t->state.step + 1);
     for (int i = r->bound[me]; i < r->bound[me + 1]; i++)
         node_gradient(t, &r->node[i],
                       (float *)t->nodes.data + (size_t)i * t->n);

@@ -65,6 +65,7 @@ static int device_open_run(struct train *t, struct err *e)
 {
     struct engine_options o;
     struct err why;
+    int64_t rows;
     int n, rc;
 
     if (t->api->devices(&n, e))
@@ -82,13 +83,16 @@ static int device_open_run(struct train *t, struct err *e)
     t->eval_at_once = t->api->micro_rows(t->engine);
     if (t->eval_at_once > EVAL_ROWS)
         t->eval_at_once = EVAL_ROWS;
-    t->tokens = mem_tensor((size_t)(o.rows * (t->spec->model.seq_len + 1) + 1) *
-                           sizeof *t->tokens);
-    if (!t->tokens)
-        return err_set(e, ERR_ENV, "no memory for a batch");
     t->row_nats.element = sizeof(double);
     for (int m = 0; m <= o.gang; m++)
         t->row_nats.bound[m] = (size_t)(t->batches.rows * m / o.gang);
+    t->first_row = (int64_t)t->row_nats.bound[t->env->member];
+    rows = (int64_t)t->row_nats.bound[t->env->member + 1] - t->first_row;
+    t->loader =
+        rows ? loader_create(&t->batches, t->first_row, rows, t->spec->steps)
+             : NULL;
+    if (rows && !t->loader)
+        return err_set(e, ERR_ENV, "no memory for a batch");
     if (comm_alloc(&t->row_nats, t->comm, e))
         return -1;
     return o.gang > 1 ? meet(t, e) : 0;
@@ -96,7 +100,6 @@ static int device_open_run(struct train *t, struct err *e)
 
 static void device_close(struct train *t)
 {
-    mem_tensor_free(t->tokens);
     if (t->host)
         t->api->host_free(t->host);
     if (t->engine && t->failed)
@@ -165,7 +168,7 @@ static int device_gradient(double *nats, double *norm, struct train *t,
     double *own = (double *)t->row_nats.data + from;
     const double *all = t->row_nats.data;
 
-    batches_read(t->tokens, &t->batches, step, from, rows);
+    t->tokens = t->loader ? loader_take(t->loader, step) : NULL;
     if (t->api->zero(t->engine, e) ||
         t->api->grad(t->engine, own, t->tokens, rows,
                      (float)(1 / (double)t->spec->batch_tokens), 1, e) ||

@@ -7,6 +7,7 @@
 #include "trainer/comm.h"
 #include "trainer/device.h"
 #include "trainer/evaluate.h"
+#include "trainer/loader.h"
 #include "trainer/model.h"
 #include "trainer/reduce.h"
 #include "trainer/train.h"
@@ -52,9 +53,11 @@ struct train {
     int64_t eval_at_once; /* windows; 0: as eval_init says */
 
     const struct train_ops *ops;
-    size_t n;        /* floats of the model */
-    int32_t *tokens; /* of one leaf, or of a member's rows */
-    int failed;      /* train() ends with an error */
+    size_t n;              /* floats of the model */
+    int64_t first_row;     /* of this member, in a batch */
+    const int32_t *tokens; /* of its rows of the step, borrowed */
+    struct loader *loader; /* of a member's rows; NULL: it has none */
+    int failed;            /* train() ends with an error */
 
     /* train_cpu.c */
     struct model *model;

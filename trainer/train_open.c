@@ -242,6 +242,7 @@ int train_open(struct train *t, struct err *e)
 void train_close(struct train *t)
 {
     writer_destroy(t->writer);
+    loader_destroy(t->loader);
     if (t->ops)
         t->ops->close(t);
     comm_close(t->comm);
