@@ -1,5 +1,5 @@
 // overview: how the study stands, what each lane does, what went wrong.
-import {h, ask, path, num, flops, percent, span, clock, seconds, state, table}
+import {h, num, flops, percent, span, clock, seconds, state, table}
   from "/dom.js";
 import {Bars, spark} from "/chart.js";
 
@@ -17,8 +17,11 @@ function totals(st) {
       fact("compute", percent(share), "of " + flops(st.flops) + " flops"),
       fact("time left", st.eta_seconds == null ?
         (ended === n ? "none" : "unknown") : span(st.eta_seconds)),
-      fact("slots at work", String(st.slots || 0), st.flops_per_second ?
-        "at " + flops(st.flops_per_second) + " flops/s each" : ""),
+      fact("slots at work", String(st.slots || 0), st.of_slots ?
+        "of " + st.of_slots : ""),
+      st.tokens_per_second ? fact("tokens a second",
+        num(st.tokens_per_second, 3), st.peak_share ?
+          percent(st.peak_share, 0) + " of peak" : "") : null,
       ...names.slice(3).filter((k) => st.runs[k]).map((k) =>
         fact(k, String(st.runs[k])))),
     h("div", {class: "bar", role: "img", "aria-label":
@@ -89,35 +92,27 @@ function laneRows(lanes) {
     {numeric: true}));
 }
 
-function laneTable(st, lanes, curves, app) {
+function laneTable(st, lanes, app) {
   const running = new Map(st.running.map((r) => [r.run, r]));
-  const now = Date.now() / 1000;
   const rows = laneRows(lanes).map(([name, list]) => {
     const a = list.find((x) => !x.ended && running.has(x.run));
     return {name, a, r: a && running.get(a.run), idle: list[0]};
   });
-  const rate = ({a, r}) => {
-    const t = now - seconds(a.started), n = r.step - a.resumed_step;
-    return t > 1 && n > 0 ? n / t : null;
-  };
+  const of = (text) => (l) => l.r ? text(l.r) : "";
   return h("section", {class: "card"}, h("h2", {}, "Lanes"),
     table("Lanes", [
       {head: "lane", cell: (l) => l.name},
       {head: "does", cell: (l) => l.r ? app.link({view: "run", run: l.a.run},
         `${l.a.stage} ${flops(l.a.budget)}`) :
         h("span", {class: "dim"}, "idle since " + clock(l.idle.ended))},
-      {head: "step", cell: (l) => l.r ? [meter(l.r.step / l.r.steps),
-        `${l.r.step}/${l.r.steps}`] : ""},
-      {head: "loss", n: 1, cell: (l) => l.r ? num(l.r.loss) : ""},
-      {head: "", cell: (l) => {
-        const c = l.r && curves && curves.find((k) => k.run === l.a.run);
-        return c ? spark(c.loss, "s0") : "";
-      }},
-      {head: "tokens/s", n: 1, cell: (l) => l.r && rate(l) ?
-        num(rate(l) * l.a.batch_tokens, 3) : ""},
-      {head: "left", n: 1, cell: (l) => l.r && rate(l) ?
-        span((l.r.steps - l.r.step) / rate(l)) : ""},
-      {head: "try", n: 1, cell: (l) => l.a ? l.a.attempt : ""},
+      {head: "step", cell: of((r) => [meter(r.step / r.steps),
+        `${r.step}/${r.steps}`])},
+      {head: "loss", n: 1, cell: of((r) => num(r.loss))},
+      {head: "", cell: of((r) => spark(r.losses || [], "s0"))},
+      {head: "tokens/s", n: 1, cell: of((r) => num(r.tokens_per_second, 3))},
+      {head: "of peak", n: 1, cell: of((r) => percent(r.peak_share, 0))},
+      {head: "left", n: 1, cell: of((r) => span(r.eta_seconds))},
+      {head: "try", n: 1, cell: of((r) => String(r.attempt))},
     ], rows, "No run has started yet."));
 }
 
@@ -142,11 +137,8 @@ const events = (st, app) => h("section", {class: "card"},
 export async function overview(app) {
   const [st, lanes] = await Promise.all([app.status(),
     app.get("/api/lanes")]);
-  const ids = st.running.slice(0, 16).map((r) => r.run);
-  const curves = ids.length ? (await ask(path("/api/curves",
-    {run: ids.join(), n: 60, log: 1}))).data : null;
   return [totals(st), h("div", {class: "grid2"}, stages(st, app), best(st, app),
-    laneTable(st, lanes, curves, app), events(st, app), trouble(st, app))];
+    laneTable(st, lanes, app), events(st, app), trouble(st, app))];
 }
 
 // --- who did what when ---
