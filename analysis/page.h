@@ -1,9 +1,11 @@
 /* page: a document with sections, paragraphs, tables and figures, written as
- * one HTML file or as Markdown.
+ * one HTML file, as Markdown or as LaTeX.
  *
  * HTML is self-contained: one style sheet, inline SVG, no script, nothing from
- * elsewhere.  Markdown names its figures' files, which the caller writes from
- * page.figure.  All text is escaped here. */
+ * elsewhere.  Markdown and LaTeX name their figures' files, which the caller
+ * writes from page.figure; LaTeX needs pdflatex and the packages of its base
+ * installation.  All text is escaped here.  Each format is a struct of
+ * functions (page_impl.h). */
 #ifndef LOGLOG_ANALYSIS_PAGE_H
 #define LOGLOG_ANALYSIS_PAGE_H
 
@@ -11,7 +13,10 @@
 
 #include <stddef.h>
 
-enum page_format { PAGE_HTML, PAGE_MD };
+enum page_format { PAGE_HTML, PAGE_MD, PAGE_TEX };
+#define PAGE_FORMATS 3
+/* "html", "md", "tex"; -1 for anything else. */
+int page_format_parse(const char *name);
 
 #define PAGE_COLS 24 /* most columns of a table */
 #define PAGE_NAME 40 /* bytes of a figure's name */
@@ -21,16 +26,21 @@ struct page_figure {
     char name[PAGE_NAME]; /* letters, digits and '-', unique: for files */
     char section[64];     /* where it stands */
     struct str svg, caption;
+    struct str script,
+        data; /* for gnuplot, NAME.gp and NAME.dat; empty: none */
 };
 
 struct page {
     enum page_format format;
-    const char *stem; /* Markdown: figures are STEM-NAME.svg; borrowed */
+    const struct page_writer *write;
+    const char *stem; /* figures are STEM-NAME.svg, or .pdf; borrowed */
     struct str out;
     struct page_figure *figure;
     size_t n_figure, cap;
     int cols;                /* of the open table */
     const char *const *head; /* of the open table until its first row */
+    char **cell;             /* LaTeX: its rows so far, cols each */
+    size_t n_cell, cap_cell;
     int in_section;
     char section[64]; /* its title */
 };
@@ -68,6 +78,8 @@ void page_figures_begin(struct page *p);
 void page_figure_id(char id[16], const struct page *p);
 void page_figure(struct page *p, const char *name, const char *svg,
                  const char *caption);
+/* What gnuplot draws the last figure with; see gnuplot.h.  Both are emptied. */
+void page_figure_gnuplot(struct page *p, struct str *script, struct str *data);
 void page_figures_end(struct page *p);
 
 /* What is folded away at first: details. */

@@ -51,6 +51,21 @@ struct plot_curve {
 void plot_curves(struct str *out, const char *id, const struct plot_curve *c,
                  size_t n);
 
+/* Who trained what when: attempts as bars, a row for each lane. */
+struct plot_attempt {
+    int lane;        /* index into lane */
+    double from, to; /* seconds since the first began */
+    char state[16];  /* as in the database; running: to is now */
+};
+struct plot_schedule {
+    char (*lane)[80]; /* "host:rank" */
+    size_t n_lane;
+    struct plot_attempt *attempt;
+    size_t n;
+};
+void plot_schedule(struct str *out, const char *id,
+                   const struct plot_schedule *s);
+
 /* Residuals of a surface (log measured - log fitted) over (M, D) or (N, D);
  * size: the name of its axis. */
 void plot_residuals(struct str *out, const char *id, const char *size,

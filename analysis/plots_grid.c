@@ -17,7 +17,7 @@
 static const double heat_step[8] = {0.0025, 0.005, 0.01, 0.02,
                                     0.04,   0.08,  0.16, 0.32};
 
-#define DARK_TEXT 0.02 /* the light half of the scale */
+#define DARK_TEXT 0.04 /* the light half of the scale */
 
 static void heat_class(char cls[16], double excess)
 {

@@ -69,13 +69,23 @@ void report_figure(struct page *p, const char *name, struct str *svg,
     str_clear(svg);
 }
 
-void report_table(struct page *p, const struct report_table *t)
+void report_gnuplot(struct page *p, struct gnuplot *g)
+{
+    const struct page_figure *f = &p->figure[p->n_figure - 1];
+    struct str script;
+
+    str_init(&script);
+    gnuplot_head(&script, f->name, f->caption.text);
+    str_add_n(&script, g->script.text, g->script.len);
+    str_clear(&g->script);
+    page_figure_gnuplot(p, &script, &g->data);
+    str_release(&script);
+}
+
+static void put_rows(struct page *p, const struct report_table *t)
 {
     const char *row[PAGE_COLS];
 
-    if (!t->title)
-        return;
-    page_heading(p, t->title);
     if (t->note)
         page_para(p, "%s", t->note);
     if (!t->rows) {
@@ -89,6 +99,14 @@ void report_table(struct page *p, const struct report_table *t)
         page_row(p, row);
     }
     page_table_end(p);
+}
+
+void report_table(struct page *p, const struct report_table *t)
+{
+    if (!t->title)
+        return;
+    page_heading(p, t->title);
+    put_rows(p, t);
 }
 
 /* --- summary --- */
@@ -189,11 +207,41 @@ static void summary(struct page *p, const struct report_data *r)
                   r->no_laws ? r->no_laws : "there are no finished runs");
 }
 
+static void schedule(struct page *p, const struct report_data *r)
+{
+    struct gnuplot g;
+    struct str svg;
+    char id[16];
+
+    page_heading(p, "Schedule");
+    gnuplot_init(&g);
+    str_init(&svg);
+    page_figures_begin(p);
+    page_figure_id(id, p);
+    plot_schedule(&svg, id, r->schedule);
+    report_figure(p, "schedule", &svg,
+                  "What each lane (host and rank) did: attempts that ended "
+                  "well (green), are at work (blue), diverged (a triangle), "
+                  "failed (a cross), were stopped (a square).");
+    gnuplot_schedule(&g, r->schedule);
+    report_gnuplot(p, &g);
+    page_figures_end(p);
+    str_release(&svg);
+    gnuplot_release(&g);
+    if (!r->table[REPORT_TRIES].title)
+        return;
+    page_fold_begin(p, r->table[REPORT_TRIES].title);
+    put_rows(p, &r->table[REPORT_TRIES]);
+    page_fold_end(p);
+}
+
 static void appendix(struct page *p, const struct report_data *r)
 {
     page_section(p, "Cost");
     report_table(p, &r->table[REPORT_STAGES]);
     report_table(p, &r->table[REPORT_COST]);
+    if (r->schedule)
+        schedule(p, r);
     page_section(p, "Provenance");
     report_table(p, &r->table[REPORT_ATTEMPTS]);
     report_table(p, &r->table[REPORT_FITS]);

@@ -41,7 +41,8 @@ struct report_prediction {
 enum report_tables {
     REPORT_STAGES,
     REPORT_COST,
-    REPORT_ATTEMPTS, /* provenance */
+    REPORT_TRIES,    /* every attempt */
+    REPORT_ATTEMPTS, /* by where they were: provenance */
     REPORT_DATA,
     REPORT_FITS,
     REPORT_EVENTS,
@@ -60,6 +61,7 @@ struct report_data {
     size_t n_prediction;
     const struct plot_curve *curve; /* a few loss curves */
     size_t n_curve;
+    const struct plot_schedule *schedule; /* NULL: nothing was trained here */
     struct report_table table[REPORT_TABLES];
 };
 

@@ -111,9 +111,11 @@ static void multi_para(struct page *p, const char *what,
 
 static void heat_maps(struct page *p, const struct laws *l)
 {
-    char id[16], name[PAGE_NAME];
+    char id[16], name[PAGE_NAME], b[2][REPORT_NUM];
+    struct gnuplot gp;
     struct str svg;
 
+    gnuplot_init(&gp);
     str_init(&svg);
     page_figures_begin(p);
     for (int i = 0; i < l->hyper.n_grid; i++) {
@@ -122,20 +124,25 @@ static void heat_maps(struct page *p, const struct laws *l)
         page_figure_id(id, p);
         plot_grid(&svg, id, g, &l->law);
         report_figure(p, name, &svg,
-                      "%.3g flops, M %.3g: percent above the lowest loss; "
+                      "%s flops, M %s: percent above the lowest loss; "
                       "framed cells are within %.2f %%, the diamond is the "
                       "law in use%s%s.",
-                      g->flops, g->M, 100 * g->threshold, g->why[0] ? "; " : "",
-                      g->why);
+                      report_num(b[0], g->flops, 3), report_num(b[1], g->M, 3),
+                      100 * g->threshold, g->why[0] ? "; " : "", g->why);
+        gnuplot_grid(&gp, g, &l->law);
+        report_gnuplot(p, &gp);
     }
     for (int batch = 0; batch < 2; batch++) {
         page_figure_id(id, p);
         plot_hyper_law(&svg, id, &l->hyper, &l->law, batch);
         report_figure(p, batch ? "batch" : "learning-rate", &svg,
                       "%s against compute.", batch ? "Batch" : "Learning rate");
+        gnuplot_hyper_law(&gp, &l->hyper, &l->law, batch);
+        report_gnuplot(p, &gp);
     }
     page_figures_end(p);
     str_release(&svg);
+    gnuplot_release(&gp);
 }
 
 void report_hyper(struct page *p, const struct report_data *r)

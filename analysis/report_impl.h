@@ -2,9 +2,10 @@
 #ifndef LOGLOG_ANALYSIS_REPORT_IMPL_H
 #define LOGLOG_ANALYSIS_REPORT_IMPL_H
 
+#include "analysis/gnuplot.h"
 #include "analysis/report.h"
 
-/* report_laws.c, report_hyper.c */
+/* report_laws.c, report_allocation.c, report_hyper.c */
 void report_predictions(struct page *p, const struct report_data *r);
 void report_loss(struct page *p, const struct report_data *r);
 void report_allocation(struct page *p, const struct report_data *r);
@@ -20,6 +21,8 @@ const char *report_num(char buf[REPORT_NUM], double v, int digits);
 /* A figure under a name for its file; *svg is emptied. */
 void report_figure(struct page *p, const char *name, struct str *svg,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* What gnuplot draws that figure with; *g is emptied. */
+void report_gnuplot(struct page *p, struct gnuplot *g);
 /* The table of rows that was read, under its title as a heading. */
 void report_table(struct page *p, const struct report_table *t);
 /* A paragraph for each line. */

@@ -1,5 +1,5 @@
-/* report_laws: predictions, the loss law, the allocation, lr and batch: each
- * with its figure and the table behind it. */
+/* report_laws: the predictions and the loss law, each with its figure and the
+ * table behind it. */
 #include "analysis/report_impl.h"
 
 #include "analysis/laws_impl.h"
@@ -89,6 +89,7 @@ void report_predictions(struct page *p, const struct report_data *r)
         "flops", "decades beyond", "predicted", "low", "high",
         "seed",  "measured",       "deviation", "",    NULL};
     struct plot_forecast *f;
+    struct gnuplot gp;
     struct str svg;
     char id[16];
 
@@ -104,12 +105,15 @@ void report_predictions(struct page *p, const struct report_data *r)
               100 * r->prediction[0].level);
     f = forecasts(r);
     str_init(&svg);
+    gnuplot_init(&gp);
     page_figure_id(id, p);
     plot_forecasts(&svg, id, f, r->n_prediction);
     page_figures_begin(p);
     report_figure(p, "predictions", &svg,
                   "Measured runs (triangles) against the predicted interval "
                   "(bar), in percent of the prediction.");
+    gnuplot_forecasts(&gp, f, r->n_prediction);
+    report_gnuplot(p, &gp);
     page_figures_end(p);
     page_table_begin(p, "Predicted and measured bits per byte", head);
     for (size_t i = 0; i < r->n_prediction; i++)
@@ -119,6 +123,7 @@ void report_predictions(struct page *p, const struct report_data *r)
     page_table_end(p);
     choice_rows(p, r);
     str_release(&svg);
+    gnuplot_release(&gp);
     free(f);
 }
 
@@ -174,11 +179,32 @@ static void loss_params(struct page *p, const struct curve_fit *f)
     page_table_end(p);
 }
 
+static void residual_table(struct page *p, const struct laws_surface *s,
+                           const double *residual)
+{
+    static const char *const head[] = {"M",       "D",        "loss",
+                                       "surface", "residual", NULL};
+
+    page_fold_begin(p, "The runs of the surface");
+    page_table_begin(p, NULL, head);
+    for (size_t i = 0; i < s->n; i++) {
+        char b[5][REPORT_NUM];
+        const char *row[] = {NUM(b[0], s->M[i]), NUM(b[1], s->D[i]),
+                             report_num(b[2], s->loss[i], 5),
+                             report_num(b[3], s->loss[i] / exp(residual[i]), 5),
+                             report_percent(b[4], expm1(residual[i]))};
+        page_row(p, row);
+    }
+    page_table_end(p);
+    page_fold_end(p);
+}
+
 static void surface_part(struct page *p, const struct laws *l)
 {
     const struct laws_surface *s = l->surface;
     const double *q = s->fit.s.p;
     double *residual = xmalloc((s->n + 1) * sizeof *residual);
+    struct gnuplot gp;
     struct str svg;
     char id[16];
 
@@ -198,23 +224,52 @@ static void surface_part(struct page *p, const struct laws *l)
         residual[i] = log(s->loss[i]) -
                       log(surface_loss(&s->fit.s, s->M[i], s->D[i], NAN));
     str_init(&svg);
+    gnuplot_init(&gp);
     page_figure_id(id, p);
     plot_residuals(&svg, id, "model scale M, flops a token", s->M, s->D,
                    residual, s->n);
     page_figures_begin(p);
     report_figure(p, "surface-residuals", &svg,
                   "Residuals of the surface; a pattern (a saddle, a slope) "
-                  "would say that the form is wrong. The runs are in the "
-                  "table of runs.");
+                  "would say that the form is wrong.");
+    gnuplot_residuals(&gp, s->M, s->D, residual, s->n);
+    report_gnuplot(p, &gp);
     page_figures_end(p);
+    residual_table(p, s, residual);
     str_release(&svg);
+    gnuplot_release(&gp);
     free(residual);
+}
+
+#define CURVE_ROWS 16 /* of one curve in the table */
+
+static void curve_table(struct page *p, const struct report_data *r)
+{
+    static const char *const head[] = {"budget", "flops spent", "training loss",
+                                       NULL};
+
+    page_fold_begin(p, "Points of the loss curves");
+    page_table_begin(p, NULL, head);
+    for (size_t i = 0; i < r->n_curve; i++) {
+        const struct plot_curve *c = &r->curve[i];
+        size_t rows = c->n < CURVE_ROWS ? c->n : CURVE_ROWS;
+        for (size_t k = 0; k < rows; k++) {
+            size_t at = rows > 1 ? k * (c->n - 1) / (rows - 1) : 0;
+            char b[3][REPORT_NUM];
+            const char *row[] = {NUM(b[0], c->budget), NUM(b[1], c->x[at]),
+                                 report_num(b[2], c->y[at], 5)};
+            page_row(p, row);
+        }
+    }
+    page_table_end(p);
+    page_fold_end(p);
 }
 
 void report_loss(struct page *p, const struct report_data *r)
 {
     const struct laws *l = r->laws;
     struct plot_forecast *f;
+    struct gnuplot gp;
     struct str svg;
     char id[16];
 
@@ -225,6 +280,7 @@ void report_loss(struct page *p, const struct report_data *r)
         page_note(p, "Refused: %s", l->curve.refused);
     f = forecasts(r);
     str_init(&svg);
+    gnuplot_init(&gp);
     page_figure_id(id, p);
     plot_loss_law(&svg, id, &l->curve, l->isoflop.metric_bpb, f,
                   r->n_prediction);
@@ -234,6 +290,8 @@ void report_loss(struct page *p, const struct report_data *r)
                   "the %.0f %% interval of one run, averaged over the "
                   "constant and the exponent.",
                   100 * l->curve.opts.level);
+    gnuplot_loss_law(&gp, &l->curve, l->isoflop.metric_bpb, f, r->n_prediction);
+    report_gnuplot(p, &gp);
     if (r->n_curve) {
         page_figure_id(id, p);
         plot_curves(&svg, id, r->curve, r->n_curve);
@@ -241,128 +299,18 @@ void report_loss(struct page *p, const struct report_data *r)
                       "Training loss of the best run of each budget, and of "
                       "the verification runs, smoothed in bins of the log of "
                       "compute; labels are budgets in flops.");
+        gnuplot_curves(&gp, r->curve, r->n_curve);
+        report_gnuplot(p, &gp);
     }
     page_figures_end(p);
     if (l->curve.identified)
         loss_params(p, &l->curve);
     loss_table(p, &l->curve);
+    if (r->n_curve)
+        curve_table(p, r);
     if (l->have_surface)
         surface_part(p, l);
     str_release(&svg);
+    gnuplot_release(&gp);
     free(f);
-}
-
-/* --- allocation --- */
-
-static void budget_table(struct page *p, const struct isoflop_fit *f)
-{
-    static const char *const head[] = {
-        "flops", "sizes", "M_opt",       "low",     "high", "D_opt",
-        "loss",  "Akima", "curvature t", "verdict", NULL};
-
-    page_table_begin(p, "The minimum of each profile", head);
-    for (int i = 0; i < f->n_budget; i++) {
-        const struct isoflop_budget *b = &f->budget[i];
-        char n[9][REPORT_NUM];
-        const char *row[] = {NUM(n[0], b->flops),
-                             n[1],
-                             NUM(n[2], b->M),
-                             NUM(n[3], b->M_ci[0]),
-                             NUM(n[4], b->M_ci[1]),
-                             NUM(n[5], b->D),
-                             report_num(n[6], b->loss, 5),
-                             NUM(n[7], b->akima_M),
-                             report_num(n[8], b->curvature_t, 3),
-                             b->ok ? "accepted" : b->refused};
-        snprintf(n[1], sizeof n[1], "%d", b->n_size);
-        page_row(p, row);
-    }
-    page_table_end(p);
-}
-
-static void size_table(struct page *p, const struct isoflop_fit *f)
-{
-    static const char *const head[] = {
-        "budget",           "M",        "N", "D", "loss", "runs",
-        "SD between seeds", "diverged", NULL};
-
-    page_fold_begin(p, "The points of the profiles");
-    page_table_begin(p, NULL, head);
-    for (int i = 0; i < f->n_budget; i++)
-        for (int k = 0; k < f->budget[i].n_size; k++) {
-            const struct isoflop_size *s = &f->budget[i].size[k];
-            char n[8][REPORT_NUM];
-            const char *row[] = {NUM(n[0], f->budget[i].flops),
-                                 NUM(n[1], s->M),
-                                 NUM(n[2], s->N),
-                                 NUM(n[3], s->D),
-                                 report_num(n[4], s->loss, 5),
-                                 n[5],
-                                 report_num(n[6], s->sd, 2),
-                                 n[7]};
-            snprintf(n[5], sizeof n[5], "%d", s->n);
-            snprintf(n[7], sizeof n[7], "%d", s->diverged);
-            page_row(p, row);
-        }
-    page_table_end(p);
-    page_fold_end(p);
-}
-
-static void power_table(struct page *p, const struct isoflop_fit *f)
-{
-    static const char *const head[] = {
-        "law", "coefficient", "low", "high", "exponent", "low", "high", NULL};
-    const struct isoflop_power *law[] = {&f->M, &f->D, &f->N};
-    static const char *const name[] = {"M_opt", "D_opt", "N_opt"};
-
-    page_table_begin(p, "Power laws of compute", head);
-    for (int i = 0; i < 3; i++) {
-        char n[6][REPORT_NUM];
-        const char *row[] = {name[i],
-                             NUM(n[0], law[i]->coef),
-                             NUM(n[1], law[i]->coef_ci[0]),
-                             NUM(n[2], law[i]->coef_ci[1]),
-                             NUM(n[3], law[i]->exponent),
-                             NUM(n[4], law[i]->exponent_ci[0]),
-                             NUM(n[5], law[i]->exponent_ci[1])};
-        page_row(p, row);
-    }
-    page_table_end(p);
-}
-
-void report_allocation(struct page *p, const struct report_data *r)
-{
-    const struct isoflop_fit *f = &r->laws->isoflop;
-    struct str svg;
-    char id[16];
-
-    if (!r->laws->have_isoflop)
-        return;
-    page_section(p, "Model and data allocation");
-    if (!f->identified)
-        page_note(p,
-                  "The exponents are not identified: %s. To settle it: %s. "
-                  "They are shown as they came out and not used.",
-                  f->refused, f->settle);
-    str_init(&svg);
-    page_figures_begin(p);
-    page_figure_id(id, p);
-    plot_isoflop(&svg, id, f);
-    report_figure(p, "isoflop", &svg,
-                  "IsoFLOP profiles with their parabolas; diamonds are "
-                  "accepted minima, dashes refused ones, labels budgets in "
-                  "flops.");
-    for (int data = 0; data < 2; data++) {
-        page_figure_id(id, p);
-        plot_allocation(&svg, id, f, data);
-        report_figure(p, data ? "tokens" : "model-scale", &svg,
-                      "%s against compute.",
-                      data ? "Optimal tokens" : "Optimal model scale");
-    }
-    page_figures_end(p);
-    budget_table(p, f);
-    if (f->n_ok >= 2)
-        power_table(p, f);
-    size_table(p, f);
-    str_release(&svg);
 }

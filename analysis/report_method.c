@@ -96,12 +96,14 @@ static void say_range(struct page *p, const struct report_data *r,
                       const char *name, enum point_col c)
 {
     double lo = INFINITY, hi = -INFINITY;
+    char b[2][REPORT_NUM];
 
     range_of(&lo, &hi, r->hyper, c);
     range_of(&lo, &hi, r->isoflop, c);
     range_of(&lo, &hi, r->verify, c);
     if (lo <= hi)
-        page_item(p, name, "%.4g to %.4g", lo, hi);
+        page_item(p, name, "%s to %s", report_num(b[0], lo, 4),
+                  report_num(b[1], hi, 4));
 }
 
 static void extraction(struct page *p, const struct report_data *r)
@@ -130,6 +132,8 @@ static void fitting(struct page *p, const struct laws *l)
     page_list_begin(p);
     if (l->have_isoflop) {
         const struct isoflop_fit *f = &l->isoflop;
+        char share[REPORT_NUM], misfit[REPORT_NUM], chi2[REPORT_NUM];
+        snprintf(share, sizeof share, "%.2f %%", 100 * f->noise);
         page_item(p, "profiles",
                   "%s in log M, %d of %d minima accepted; at least %d sizes, "
                   "quadratic term at %.2f standard errors or more, minimum "
@@ -138,20 +142,25 @@ static void fitting(struct page *p, const struct laws *l)
                                                   : "parabola",
                   f->n_ok, f->n_budget, f->opts.min_sizes, f->opts.curvature);
         page_item(p, "noise",
-                  "%.2f %% of the loss for one run, from %s (%d degrees of "
-                  "freedom); quartics against parabolas p = %.2g",
-                  100 * f->noise,
+                  "%s of the loss for one run, from %s (%d degrees of "
+                  "freedom); quartics against parabolas: %s%s",
+                  isfinite(f->noise) ? share : "unknown",
                   f->noise_from_seeds ? "seeds" : "the profiles' residuals",
-                  f->noise_dof, f->misfit_p);
+                  f->noise_dof,
+                  isfinite(f->misfit_p) ? "p = "
+                                        : "too few "
+                                          "points to test",
+                  report_num(misfit, f->misfit_p, 2));
         page_item(p, "allocation",
                   "weighted least squares in logs; intervals at %.0f %% from "
                   "%d resamples of %s; scatter about the law, chi2 per degree "
-                  "of freedom %.2g",
+                  "of freedom: %s",
                   100 * f->opts.level, f->opts.bootstrap,
                   f->resampled == ISOFLOP_RESAMPLE_NOISE
                       ? "the cell means within their noise"
                       : "whole budgets",
-                  f->chi2);
+                  isfinite(f->chi2) ? report_num(chi2, f->chi2, 2)
+                                    : "too few optima");
     }
     if (l->have_curve)
         page_item(p, "loss law",
@@ -169,6 +178,14 @@ static void fitting(struct page *p, const struct laws *l)
                   "Huber loss of log residuals (delta %g), summed, variable "
                   "projection; resampling runs",
                   l->surface->fit.options.delta);
+    page_item(p, "held out",
+              "each grid in turn, to judge what following a law of learning "
+              "rate and batch costs; the verification runs, which enter no "
+              "fit");
+    page_item(p, "sensitivity",
+              "the intervals above; Akima's cubic beside the parabola, the "
+              "quadratic beside the near-optimal cells, both forms of the "
+              "loss law and the surface, in the tables");
     page_item(p, "random numbers", "seed %llu for every resampling",
               (unsigned long long)l->opts.seed);
     page_list_end(p);

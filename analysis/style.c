@@ -6,6 +6,9 @@
  * system. */
 #include "analysis/page.h"
 #include "analysis/svg.h"
+#include "base/mem.h"
+
+#include <string.h>
 
 const char svg_style[] =
     ":root{--bg:#fff;--fg:#1c2128;--dim:#59636e;--rule:#d4d9df;--soft:#eef1f4;"
@@ -21,7 +24,7 @@ const char svg_style[] =
     "sans-serif;fill:none;overflow:visible}\n"
     ".plot text{fill:var(--fg);stroke:none}\n"
     ".plot .tick,.plot .key{font-size:11px;fill:var(--dim)}\n"
-    ".plot .cell{font-size:11px;fill:#fff}.plot .cell.dark{fill:#1c2128}.plot "
+    ".plot .cell{font-size:11px;fill:#fff}.plot .cell.dark{fill:#10141a}.plot "
     ".cell.off{fill:var(--dim)}\n"
     ".plot .grid{stroke:var(--rule);stroke-width:.7}"
     ".plot .grid.minor{stroke-width:.35}\n"
@@ -32,7 +35,9 @@ const char svg_style[] =
     ".plot .near{stroke:#d1007a;stroke-width:2;fill:none}\n"
     ".plot .choice{fill:#fff;stroke:#000;stroke-width:1.4}"
     ".plot .best{fill:var(--bg);stroke:var(--fg);stroke-width:1.8}\n"
-    ".plot .diverged{fill:var(--soft);stroke:var(--dim)}\n"
+    ".plot .diverged{fill:var(--soft);stroke:var(--dim)}"
+    ".plot .dim{fill:var(--dim);stroke:var(--dim)}"
+    ".plot .mark{fill:var(--bg);stroke:var(--fg);stroke-width:1.4}\n"
     /* every series colours its stroke; fills are asked for */
     ".plot .s0{stroke:var(--s0)}.plot .s1{stroke:var(--s1)}"
     ".plot .s2{stroke:var(--s2)}.plot .s3{stroke:var(--s3)}\n"
@@ -43,7 +48,8 @@ const char svg_style[] =
     ".plot .fill.s0,.plot .band.s0,.plot .faint.s0,.plot .bubble.s0"
     "{fill:var(--s0)}"
     ".plot .fill.s1,.plot .bubble.s1{fill:var(--s1)}"
-    ".plot .fill.s2{fill:var(--s2)}.plot .fill.s3,.plot .bar.s3"
+    ".plot .fill.s2,.plot .bubble.s2{fill:var(--s2)}.plot .bubble.s3"
+    "{fill:var(--s3)}.plot .fill.s3,.plot .bar.s3"
     "{fill:var(--s3)}\n"
     ".plot .fill.q0{fill:var(--q0)}.plot .fill.q1{fill:var(--q1)}"
     ".plot .fill.q2{fill:var(--q2)}.plot .fill.q3{fill:var(--q3)}"
@@ -56,6 +62,32 @@ const char svg_style[] =
     ".plot .h0{fill:#fee838}.plot .h1{fill:#e1cc55}.plot .h2{fill:#c3b369}"
     ".plot .h3{fill:#a59c74}.plot .h4{fill:#8a8678}.plot .h5{fill:#707173}"
     ".plot .h6{fill:#575d6d}.plot .h7{fill:#35456c}.plot .h8{fill:#00224e}\n";
+
+/* "--bg" to "#fff": the value that the light half gives to a name. */
+static const char *value_of(const char *name, size_t n, size_t *len)
+{
+    for (const char *at = svg_style; (at = strstr(at, "--")); at++)
+        if (!strncmp(at, name, n) && at[n] == ':') {
+            *len = strcspn(at + n + 1, ";}");
+            return at + n + 1;
+        }
+    BUG_ON(1);
+}
+
+void svg_style_print(struct str *out)
+{
+    const char *at = strstr(svg_style, "}}\n") + 3; /* behind the names */
+    const char *next;
+
+    while ((next = strstr(at, "var("))) {
+        size_t n = strcspn(next + 4, ")"), len;
+        const char *value = value_of(next + 4, n, &len);
+        str_add_n(out, at, (size_t)(next - at));
+        str_add_n(out, value, len);
+        at = next + 4 + n + 1;
+    }
+    str_add(out, at);
+}
 
 const char page_style[] =
     "*{box-sizing:border-box}\n"
@@ -88,4 +120,10 @@ const char page_style[] =
     "details{margin:.8rem 0}summary{cursor:pointer;color:var(--s0)}"
     "pre{overflow-x:auto;background:var(--soft);padding:.7rem;"
     "font-size:.8rem;line-height:1.35}\n"
-    "@media print{details{display:block}body{max-width:none}}\n";
+    /* on paper nothing is folded, and little is torn */
+    "@media print{body{max-width:none;padding:0;font-size:10pt}"
+    "details::details-content{content-visibility:visible;display:block}"
+    ".wide{overflow:visible}table{font-size:7.5pt}td{overflow-wrap:anywhere}"
+    "figure,tr,dt,dd,.note{break-inside:avoid}h2,h3,caption,summary"
+    "{break-after:avoid}.figures{grid-template-columns:1fr 1fr;gap:.8rem}"
+    "pre{white-space:pre-wrap;font-size:7pt}@page{margin:15mm}}\n";

@@ -78,5 +78,8 @@ void svg_axes(struct str *out, const struct scale *x, const struct scale *y,
 
 /* The style sheet of our classes, for the page and for single files. */
 extern const char svg_style[];
+/* The same in the colours of paper, none behind a name: for programs that know
+ * no CSS variables (librsvg, Inkscape, LaTeX). */
+void svg_style_print(struct str *out);
 
 #endif

@@ -62,3 +62,27 @@ int plugin_symbol(void **symbol, const char *path, const char *entry,
     dlclose(lib);
     return err_set(e, ERR_ENV, "%s is not a plugin of this program", path);
 }
+
+int plugin_open(const void **table, const char *name, int abi, size_t bytes,
+                const char *fix, struct err *e)
+{
+    char path[PATH_MAX], entry[64];
+    plugin_entry *ask;
+    size_t have = 0;
+    void *symbol;
+
+    snprintf(entry, sizeof entry, "loglog_%s", name);
+    if (plugin_find(path, name, fix, e) ||
+        plugin_symbol(&symbol, path, entry, fix, e))
+        return -1;
+    memcpy(&ask, &symbol, sizeof ask);
+    *table = ask(abi);
+    if (*table)
+        memcpy(&have, *table, sizeof have);
+    if (have == bytes)
+        return 0;
+    return err_set(e, ERR_ENV,
+                   "%s is of another version than this program; build both "
+                   "together",
+                   path);
+}

@@ -172,6 +172,20 @@ static void check_serve(struct finding *f)
     FIX(f, "install it (Debian: libmicrohttpd-dev) and configure again");
 }
 
+static void check_pdf(struct finding *f)
+{
+    char path[PATH_MAX];
+
+    if (plugin_find(path, "pdf", "", NULL) == 0) {
+        SAY(f, FINE, "%.200s", path);
+        return;
+    }
+    SAY(f, NOTE,
+        "built without librsvg: figures of `loglog report` as SVG, "
+        "not as PDF");
+    FIX(f, "install it (Debian: librsvg2-dev) and configure again");
+}
+
 static const struct {
     const char *name;
     void (*check)(struct finding *f);
@@ -180,7 +194,7 @@ static const struct {
     {"cores", check_cores},   {"cpu", check_isa},
     {"memory", check_memory}, {"shared memory", check_shm},
     {"disk", check_disk},     {"gpu", check_gpu},
-    {"serve", check_serve},
+    {"serve", check_serve},   {"pdf", check_pdf},
 };
 
 static int doctor_main(const struct command *self, int argc, char **argv)

@@ -15,25 +15,6 @@
     "it is built where libmicrohttpd is (Debian: libmicrohttpd-dev), then "    \
     "configure again"
 
-static int load(const struct http_engine **engine, struct err *e)
-{
-    char path[PATH_MAX];
-    http_entry *entry;
-    void *symbol;
-
-    if (plugin_find(path, "http", FIX, e) ||
-        plugin_symbol(&symbol, path, HTTP_ENTRY, FIX, e))
-        return -1;
-    memcpy(&entry, &symbol, sizeof entry);
-    *engine = entry(HTTP_ABI);
-    if (*engine && (*engine)->bytes == sizeof **engine)
-        return 0;
-    return err_set(e, ERR_ENV,
-                   "%s is of another version than this program; build both "
-                   "together",
-                   path);
-}
-
 static void print_url(const struct serve *s)
 {
     char host[256] = "HOST";
@@ -59,10 +40,13 @@ static void wait_for_end(double seconds)
 static int serve(struct serve *s, int port, double seconds, struct err *e)
 {
     const struct http_engine *engine;
+    const void *table;
     void *server;
 
-    if (load(&engine, e) || door_init(&s->door, e))
+    if (plugin_open(&table, "http", HTTP_ABI, sizeof *engine, FIX, e) ||
+        door_init(&s->door, e))
         return -1;
+    engine = table;
     signals_install();
     if (engine->start(&server, &port, serve_answer, s, e))
         return -1;

@@ -1,9 +1,8 @@
 /* fit_plots: see fit_plots.h. */
 #include "runner/fit_plots.h"
 
-#include "analysis/svg.h"
 #include "base/file.h"
-#include "base/mem.h"
+#include "runner/figures.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,19 +33,13 @@ struct str *fit_plots_add(struct fit_plots *p, const char *fmt, ...)
     return &p->plot[p->n++].svg;
 }
 
-int svg_file_write(const char *path, const struct str *svg, struct err *e)
+static int write_one(const char *path, const struct str *svg, struct err *e)
 {
-    const char *end = strstr(svg->text, "</desc>");
     struct str s;
     int rc;
 
-    BUG_ON(!end);
-    end += strlen("</desc>");
     str_init(&s);
-    str_add(&s, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    str_add_n(&s, svg->text, (size_t)(end - svg->text));
-    str_addf(&s, "<style>%s</style>", svg_style);
-    str_add(&s, end);
+    figure_alone(&s, svg, 0);
     rc = file_write(path, s.text, s.len, e);
     str_release(&s);
     return rc;
@@ -62,7 +55,7 @@ int fit_plots_write(const struct fit_plots *p, const char *dir, const char *law,
     for (size_t i = 0; i < p->n && rc == 0; i++) {
         str_clear(&path);
         str_addf(&path, "%s/%s-%s.svg", dir, law, p->plot[i].name);
-        rc = svg_file_write(path.text, &p->plot[i].svg, e);
+        rc = write_one(path.text, &p->plot[i].svg, e);
     }
     str_release(&path);
     return rc;

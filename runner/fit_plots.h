@@ -28,7 +28,4 @@ struct str *fit_plots_add(struct fit_plots *p, const char *fmt, ...)
 int fit_plots_write(const struct fit_plots *p, const char *dir, const char *law,
                     struct err *e);
 
-/* Write one <svg> as a file that stands alone: its style sheet inside. */
-int svg_file_write(const char *path, const struct str *svg, struct err *e);
-
 #endif

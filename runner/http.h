@@ -35,17 +35,14 @@ struct http_reply {
 typedef void http_handler(void *ctx, const struct http_request *q,
                           struct http_reply *r);
 
+/* The plugin's table (plugin_open). */
 #define HTTP_ABI 1
-#define HTTP_ENTRY "loglog_http"
 struct http_engine {
-    size_t bytes; /* of this struct */
+    size_t bytes;
     /* Listen on 127.0.0.1; port 0: any that is free, and *port says which. */
     int (*start)(void **server, int *port, http_handler *handler, void *ctx,
                  struct err *e);
     /* Answer what has begun, then end. */
     void (*stop)(void *server);
 };
-/* The plugin's one symbol; NULL when it does not know this ABI. */
-typedef const struct http_engine *http_entry(int abi);
-
 #endif

@@ -7,6 +7,7 @@
 #include "db/fits.h"
 #include "db/query.h"
 #include "db/runs.h"
+#include "runner/schedule_load.h"
 #include "runner/version.h"
 
 #include <math.h>
@@ -45,6 +46,15 @@ static const struct {
         "train_seconds, eval_seconds, "
         "checkpoint_seconds, slot_seconds FROM cost WHERE study_id = :study "
         "ORDER BY stage_id"},
+    [REPORT_TRIES] = {
+        "Every attempt", "The first 2000; where: host and slots.",
+        {"run", "try", "stage", "where", "started", "seconds", "from step",
+         "to step", "state", "reason", NULL},
+        "SELECT a.run, a.attempt, (SELECT min(stage) FROM runs r WHERE "
+        "r.run = a.run AND r.study_id = :study), a.host || ':' || a.ranks, "
+        "a.started, round(a.seconds, 1), a.resumed_step, a.steps, a.state, "
+        "a.reason FROM attempts a WHERE a.run IN (SELECT run FROM runs WHERE "
+        "study_id = :study) ORDER BY a.started LIMIT 2000"},
     [REPORT_ATTEMPTS] = {
         "Where the runs were trained", NULL,
         {"host", "device", "ranks", "gang", "build", "commit", "attempts",
@@ -105,11 +115,14 @@ static int add_row(void *ctx, int n, const char *const *value)
 
 static void put_study(struct str *out, const char *sql, int64_t id)
 {
-    const char *at = strstr(sql, ":study");
+    const char *at;
 
-    BUG_ON(!at);
-    str_add_n(out, sql, (size_t)(at - sql));
-    str_addf(out, "%lld%s", (long long)id, at + strlen(":study"));
+    while ((at = strstr(sql, ":study"))) {
+        str_add_n(out, sql, (size_t)(at - sql));
+        str_addf(out, "%lld", (long long)id);
+        sql = at + strlen(":study");
+    }
+    str_add(out, sql);
 }
 
 static int load_tables(struct report_input *r, struct store *db, struct err *e)
@@ -333,7 +346,8 @@ int report_load(struct report_input *r, struct store *db, const char *name,
     if (laws_input_read(&r->in, db, name, e))
         return -1;
     if (db_study_text(&r->text, db, r->in.id, e) || load_tables(r, db, e) ||
-        load_predictions(r, db, e) || load_curves(r, db, e)) {
+        load_predictions(r, db, e) || load_curves(r, db, e) ||
+        schedule_load(&r->schedule, db, r->in.id, e)) {
         report_unload(r);
         return -1;
     }
@@ -352,6 +366,7 @@ int report_load(struct report_input *r, struct store *db, const char *name,
     r->data.hyper = r->in.have_study ? &r->in.hyper : NULL;
     r->data.isoflop = &r->in.isoflop;
     r->data.verify = &r->in.verify;
+    r->data.schedule = r->schedule.n ? &r->schedule : NULL;
     return 0;
 }
 
@@ -377,6 +392,7 @@ void report_unload(struct report_input *r)
         free(r->curve[i].y);
     }
     free(r->curve);
+    schedule_unload(&r->schedule);
     free(r->text);
     if (r->have_laws)
         laws_release(&r->laws);

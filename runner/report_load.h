@@ -16,6 +16,7 @@ struct report_input {
     char **owned; /* strings that the predictions point to */
     size_t n_owned, cap_owned;
     struct plot_curve *curve;
+    struct plot_schedule schedule;
     char subtitle[512];
 };
 

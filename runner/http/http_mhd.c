@@ -1,5 +1,6 @@
 /* http_mhd: the HTTP plugin, GNU libmicrohttpd behind runner/http.h.  Four
  * threads answer; a request may not have a body. */
+#include "base/plugin.h"
 #include "runner/http.h"
 
 #include <arpa/inet.h>
@@ -138,9 +139,8 @@ static void stop(void *server)
 
 static const struct http_engine engine = {sizeof engine, start, stop};
 
-http_entry loglog_http;
-__attribute__((visibility("default"))) const struct http_engine *
-loglog_http(int abi)
+plugin_entry loglog_http;
+__attribute__((visibility("default"))) const void *loglog_http(int abi)
 {
     return abi == HTTP_ABI ? &engine : NULL;
 }

@@ -102,8 +102,59 @@ xml.dom.minidom.parse(sys.argv[1])" "$figure"
 done <figures
 claim 'a figure beside the Markdown' test -s r-grid-1.svg
 
+# ---- LaTeX
+exits 0 "$LOGLOG" report tiny.db -o t.tex
+claim 'a whole document' grep -q '^\\end{document}' t.tex
+claim 'figures of paper, every colour written out' \
+    test -z "$(grep -l 'var(' t-*.svg)"
+if [ -e "$(dirname "$LOGLOG")/libloglog_pdf.so" ]; then
+    claim 'a figure as PDF' grep -q '^%PDF' t-grid-1.pdf
+    claim 'no word about missing ones' test ! -s err
+else
+    claim 'it says what is missing for PDF' grep -q 'librsvg' err
+fi
+if command -v pdflatex >/dev/null; then
+    run pdflatex -interaction=nonstopmode -halt-on-error t.tex
+    claim 'pdflatex takes it' test "$rc" -eq 0
+    run pdflatex -interaction=nonstopmode -halt-on-error t.tex
+    claim 'nothing sticks out of a table' test -z \
+        "$(grep -E '^Overfull.*(alignment|[0-9]{3}\.)' t.log)"
+else
+    printf 'no pdflatex: the LaTeX was not set\n'
+fi
+
+# ---- every figure as files
+exits 0 "$LOGLOG" report tiny.db --figures fig/new
+claim 'nothing on standard output' test ! -s out
+for f in grid-1 learning-rate batch schedule; do
+    for ending in svg gp dat; do
+        claim "$f.$ending" test -s "fig/new/$f.$ending"
+    done
+done
+claim 'the data are exact' python3 -c "import subprocess, sys
+want = {float(r) for r in subprocess.run([sys.argv[1], 'query', 'tiny.db',
+    '--csv', 'SELECT bpb FROM points'], capture_output=True,
+    text=True).stdout.split()[1:]}
+have = {float(l.split()[2]) for f in ('grid-1', 'grid-2') for l in
+    open('fig/new/' + f + '.dat').read().split('\\n\\n')[0].splitlines()
+    if not l.startswith('#')}
+sys.exit(want != have)" "$LOGLOG"
+if command -v gnuplot >/dev/null; then
+    (cd fig/new && for f in *.gp; do
+        gnuplot "$f" 2>"$f.err" && [ -s "${f%.gp}.plot.svg" ] &&
+            [ ! -s "$f.err" ] || printf '%s: %s\n' "$f" "$(head -n 2 "$f.err")"
+    done) >gnuplot.out
+    claim "gnuplot draws them: $(cat gnuplot.out)" test ! -s gnuplot.out
+else
+    printf 'no gnuplot: its scripts were not run\n'
+fi
+cp -r fig/new fig/old
+exits 0 "$LOGLOG" report tiny.db --figures fig/new
+claim 'the same bytes again' sh -c 'for f in fig/new/*.svg fig/new/*.dat; do
+    cmp -s "$f" "fig/old/${f##*/}" || exit 1; done'
+
 # ---- bad input
-refuses 2 'html or md' "$LOGLOG" report tiny.db --format pdf
+refuses 2 'html, md or tex' "$LOGLOG" report tiny.db --format pdf
 refuses 2 "no study" "$LOGLOG" report tiny.db --study other
 refuses 3 '' "$LOGLOG" report tiny.db -o no/such/dir/r.html
 

@@ -24,12 +24,40 @@ static int count(const char *text, const char *what)
     return n;
 }
 
+/* LaTeX opens and closes alike, outside what is set as it is. */
+static void expect_whole_tex(const struct page *p)
+{
+    const char *t = p->out.text;
+    int depth = 0, verbatim = 0;
+
+    assert_memory_equal(t, "\\documentclass", 14);
+    assert_string_equal(t + p->out.len - 15, "\\end{document}\n");
+    assert_int_equal(count(t, "\\begin{"), count(t, "\\end{"));
+    for (; *t; t++) {
+        if (!strncmp(t, "\\begin{verbatim}", 16))
+            verbatim = 1;
+        if (!strncmp(t, "\\end{verbatim}", 14))
+            verbatim = 0;
+        if (*t == '\\' && strchr("\\{}$&#%_", t[1])) {
+            t++;
+            continue;
+        }
+        depth += verbatim ? 0 : (*t == '{') - (*t == '}');
+        assert_true(depth >= 0);
+    }
+    assert_int_equal(depth, 0);
+}
+
 static void expect_whole(const struct page *p)
 {
     const char *t = p->out.text;
 
     if (p->format == PAGE_MD) {
         assert_memory_equal(t, "# ", 2);
+        return;
+    }
+    if (p->format == PAGE_TEX) {
+        expect_whole_tex(p);
         return;
     }
     assert_non_null(strstr(t, "</html>"));
@@ -53,7 +81,7 @@ static void test_an_empty_study(void **state)
                             .no_laws = "there is no run"};
 
     (void)state;
-    for (int format = PAGE_HTML; format <= PAGE_MD; format++) {
+    for (int format = PAGE_HTML; format < PAGE_FORMATS; format++) {
         struct page p;
         report_write(&p, &r, (enum page_format)format, "stem");
         expect_whole(&p);
@@ -129,7 +157,7 @@ static void test_a_study_with_everything(void **state)
                             .n_curve = 1};
     r.table[REPORT_EVENTS] =
         (struct report_table){evil, evil, head, cells, 1, 2};
-    for (int format = PAGE_HTML; format <= PAGE_MD; format++) {
+    for (int format = PAGE_HTML; format < PAGE_FORMATS; format++) {
         struct page p;
         report_write(&p, &r, (enum page_format)format, "stem");
         expect_whole(&p);
@@ -140,6 +168,11 @@ static void test_a_study_with_everything(void **state)
             /* one run inside, one outside */
             assert_int_equal(count(p.out.text, ">inside<"), 1);
             assert_int_equal(count(p.out.text, ">outside<"), 1);
+        } else if (format == PAGE_TEX) {
+            assert_int_equal(count(p.out.text, "<script>"), 1); /* as is */
+            assert_true(count(p.out.text, "\\textless{}script") >= 6);
+            assert_int_equal(count(p.out.text, "\\onefigure{stem{-}"), 0);
+            assert_non_null(strstr(p.out.text, "\\onefigure{stem-tokens}"));
         } else {
             assert_int_equal(p.n_figure, 7);
             assert_non_null(strstr(p.out.text, "stem-tokens.svg"));
