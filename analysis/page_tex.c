@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,21 +187,42 @@ static void table_begin(struct page *p, const char *caption,
 }
 
 struct column {
-    size_t most; /* bytes of its longest cell */
-    int number, wide;
-    double points; /* of a wide one */
+    size_t most;       /* bytes of its longest cell */
+    size_t data, word; /* of its longest one below the head; of the head's
+                          longest word */
+    int number;
+    int wide;      /* broken over lines, its width a share of what is left */
+    int tall_head; /* the head is broken, to fit */
+    double points; /* of a column that is broken */
 };
+
+static size_t longest_word(const char *text)
+{
+    size_t most = 0;
+
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        most = n > most ? n : most;
+        text += n + (text[n] == ' ');
+    }
+    return most;
+}
 
 static void measure(struct column *c, const struct page *p)
 {
     for (size_t i = 0; i < p->n_cell; i++) {
         struct column *k = &c[i % (size_t)p->cols];
         size_t n = strlen(p->cell[i]);
-        if (i < (size_t)p->cols)
+        if (i < (size_t)p->cols) {
             n += n / 5; /* bold */
+            k->word = longest_word(p->cell[i]) * 6 / 5;
+        } else {
+            k->data = n > k->data ? n : k->data;
+            if (n)
+                k->number =
+                    k->number < 0 || !page_is_number(p->cell[i]) ? -1 : 1;
+        }
         k->most = n > k->most ? n : k->most;
-        if (i >= (size_t)p->cols && n)
-            k->number = k->number < 0 || !page_is_number(p->cell[i]) ? -1 : 1;
     }
     for (int i = 0; i < p->cols; i++)
         c[i].wide = c[i].most > PAGE_SHORT;
@@ -216,7 +238,20 @@ static double natural(const struct column *c, int n, double em, double least)
     return width;
 }
 
-/* The type, and the widths of wide columns. */
+/* Heads that are longer than what stands below them go over several lines. */
+static void break_heads(struct column *c, int n, double em)
+{
+    for (int i = 0; i < n; i++) {
+        size_t least = c[i].data > c[i].word ? c[i].data : c[i].word;
+        if (c[i].wide || least >= c[i].most)
+            continue;
+        c[i].most = least;
+        c[i].tall_head = 1;
+        c[i].points = em * (double)least;
+    }
+}
+
+/* The type, and the widths of broken columns. */
 static const char *choose_size(struct column *c, int n)
 {
     static const struct {
@@ -232,13 +267,15 @@ static const char *choose_size(struct column *c, int n)
     while (k + 1 < ARRAY_LEN(size) &&
            natural(c, n, size[k].em, PAGE_SHORT) > TEXT_WIDTH)
         k++;
+    if (natural(c, n, size[k].em, PAGE_SHORT) > TEXT_WIDTH)
+        break_heads(c, n, size[k].em);
     left = TEXT_WIDTH - natural(c, n, size[k].em, 0);
     for (int i = 0; i < n; i++)
         if (c[i].wide)
             bytes += (double)c[i].most;
     for (int i = 0; i < n; i++)
         if (c[i].wide)
-            c[i].points = left > 40 ? left * (double)c[i].most / bytes : 40;
+            c[i].points = fmax(30, left * (double)c[i].most / bytes);
     return size[k].name;
 }
 
@@ -246,9 +283,9 @@ static void put_columns(struct page *p, const struct column *c)
 {
     str_add(&p->out, "{");
     for (int i = 0; i < p->cols; i++)
-        if (c[i].wide)
-            str_addf(&p->out, ">{\\raggedright\\arraybackslash}p{%.0fpt}",
-                     c[i].points < 30 ? 30 : c[i].points);
+        if (c[i].wide || c[i].tall_head)
+            str_addf(&p->out, ">{\\ragged%s\\arraybackslash}p{%.0fpt}",
+                     c[i].number > 0 ? "left" : "right", c[i].points);
         else
             str_add(&p->out, c[i].number > 0 ? "r" : "l");
     str_add(&p->out, "}\n");
