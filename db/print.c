@@ -14,21 +14,34 @@
 
 /* --- values --- */
 
+/* A place for one number at the end, which the caller then counts in. */
+static char *room(struct str *s)
+{
+    if (s->cap - s->len <= DECIMAL_MAX)
+        s->text = mem_grow(s->text, &s->cap, s->len + DECIMAL_MAX + 1, 1);
+    return s->text + s->len;
+}
+
+static void add_char(struct str *s, char c)
+{
+    *room(s) = c;
+    s->text[++s->len] = '\0';
+}
+
 static void add_int(struct str *s, int64_t v)
 {
-    char buf[DECIMAL_MAX];
-
-    str_add_n(s, buf, decimal_int(buf, v));
+    s->len += decimal_int(room(s), v);
+    s->text[s->len] = '\0';
 }
 
 static void add_real(struct str *s, double v)
 {
-    char buf[DECIMAL_MAX];
-
-    if (isfinite(v))
-        str_add_n(s, buf, decimal_real(buf, v));
-    else
+    if (!isfinite(v)) {
         str_add(s, v > 0 ? "inf" : "-inf");
+        return;
+    }
+    s->len += decimal_real(room(s), v);
+    s->text[s->len] = '\0';
 }
 
 static void add_blob(struct str *s, struct sql *q, int i)
@@ -101,17 +114,18 @@ static void json_row(struct str *out, struct sql *q, const struct str *key,
 {
     str_add_n(out, "{", 1);
     for (int i = 0; i < n; i++) {
+        sqlite3_value *v = sqlite3_column_value(q->stmt, i);
         size_t skip = i ? 0 : 2;
         str_add_n(out, key[i].text + skip, key[i].len - skip);
-        switch (sqlite3_column_type(q->stmt, i)) {
+        switch (sqlite3_value_type(v)) {
         case SQLITE_NULL:
             str_add_n(out, "null", 4);
             break;
         case SQLITE_INTEGER:
-            add_int(out, sql_get_int(q, i));
+            add_int(out, sqlite3_value_int64(v));
             break;
         case SQLITE_FLOAT:
-            print_json_real(out, sql_get_real(q, i));
+            print_json_real(out, sqlite3_value_double(v));
             break;
         case SQLITE_BLOB:
             str_add_n(out, "\"", 1);
@@ -142,16 +156,17 @@ static void csv_text(struct str *out, const char *text)
 static void csv_row(struct str *out, struct sql *q, int n)
 {
     for (int i = 0; i < n; i++) {
+        sqlite3_value *v = sqlite3_column_value(q->stmt, i);
         if (i)
-            str_add_n(out, ",", 1);
-        switch (sqlite3_column_type(q->stmt, i)) {
+            add_char(out, ',');
+        switch (sqlite3_value_type(v)) {
         case SQLITE_NULL:
             break;
         case SQLITE_INTEGER:
-            add_int(out, sql_get_int(q, i));
+            add_int(out, sqlite3_value_int64(v));
             break;
         case SQLITE_FLOAT:
-            add_real(out, sql_get_real(q, i));
+            add_real(out, sqlite3_value_double(v));
             break;
         case SQLITE_BLOB:
             add_blob(out, q, i);
@@ -160,7 +175,7 @@ static void csv_row(struct str *out, struct sql *q, int n)
             csv_text(out, sql_get_text(q, i));
         }
     }
-    str_add_n(out, "\n", 1);
+    add_char(out, '\n');
 }
 
 /* --- Markdown --- */

@@ -7,6 +7,8 @@
 static const struct query_param within[] = {{"percent", "0.25"}};
 static const struct query_param of_run[] = {{"run", ""}};
 static const struct query_param last[] = {{"n", "20"}};
+static const struct query_param jump[] = {{"run", ""}, {"above", "0.5"}};
+static const struct query_param two_runs[] = {{"a", ""}, {"b", ""}};
 
 /* clang-format off */
 const struct query_saved query_saved[] = {
@@ -57,6 +59,73 @@ const struct query_saved query_saved[] = {
      "       p.bpb, p.used FROM points p\n"
      "JOIN stages g USING (study_id, stage_id) WHERE g.kind = 'isoflop'\n"
      "ORDER BY p.study_id, p.stage_id, p.budget, p.M, p.seed", NULL, 0},
+    {"allocation",
+     "how the best model and its tokens grow with the budget, and D / N",
+     "SELECT o.stage, o.budget, o.M, o.D, o.N1, o.N2, o.D / o.N2 AS D_per_N2,\n"
+     "       ln(o.M / lag(o.M) OVER b) / ln(o.budget / lag(o.budget) OVER b)\n"
+     "         AS M_exponent, o.bpb\n"
+     "FROM optima o JOIN stages g USING (study_id, stage_id)\n"
+     "WHERE g.kind = 'isoflop'\n"
+     "WINDOW b AS (PARTITION BY o.study_id, o.stage_id ORDER BY o.budget)\n"
+     "ORDER BY o.study_id, o.stage_id, o.budget", NULL, 0},
+    {"edges", "is the best of each budget inside of what was tried?",
+     "SELECT o.stage, o.budget, g.kind,\n"
+     "       round(o.lr, 9) AS lr, min(p.lr) AS lr_from, max(p.lr) AS lr_to,\n"
+     "       o.batch, min(p.batch) AS batch_from, max(p.batch) AS batch_to,\n"
+     "       o.d_model, min(p.d_model) AS d_from, max(p.d_model) AS d_to,\n"
+     "       CASE g.kind WHEN 'hyper' THEN\n"
+     "         o.lr > min(p.lr) AND o.lr < max(p.lr)\n"
+     "         AND o.batch > min(p.batch) AND o.batch < max(p.batch)\n"
+     "       ELSE o.M > min(p.M) AND o.M < max(p.M) END AS inside\n"
+     "FROM optima o JOIN points p USING (study_id, stage_id, budget)\n"
+     "JOIN stages g USING (study_id, stage_id)\n"
+     "WHERE p.used AND g.kind IN ('hyper', 'isoflop')\n"
+     "GROUP BY o.study_id, o.stage_id, o.budget", NULL, 0},
+    {"ahead", "is the best further ahead than seeds differ?",
+     "WITH cell AS (\n"
+     "  SELECT count(*) AS n, avg(bpb) AS mean,\n"
+     "         sum(bpb * bpb) - count(*) * avg(bpb) * avg(bpb) AS ss\n"
+     "  FROM points WHERE used AND bpb IS NOT NULL\n"
+     "  GROUP BY study_id, stage_id, budget, d_model, n_layer, lr, batch\n"
+     "  HAVING count(*) > 1),\n"
+     "noise AS (SELECT sum(n - 1) AS df,\n"
+     "  sqrt(max(0, sum(ss / mean / mean)) / sum(n - 1)) AS sd FROM cell)\n"
+     "SELECT o.stage, o.budget, o.bpb, round(o.gap * 100, 3) AS ahead_percent,\n"
+     "       round(noise.sd * 100, 3) AS sd_percent, noise.df,\n"
+     "       o.gap > sqrt(2) * noise.sd * CASE df WHEN 1 THEN 12.7\n"
+     "         WHEN 2 THEN 4.3 WHEN 3 THEN 3.18 WHEN 4 THEN 2.78\n"
+     "         WHEN 5 THEN 2.57 ELSE 1.96 + 2.6 / df END -- Student's t, 95 %\n"
+     "         AS beyond_noise\n"
+     "FROM optima o, noise ORDER BY o.study_id, o.stage_id, o.budget", NULL, 0},
+    {"sets", "the best of each budget on every validation set",
+     "SELECT o.stage, o.budget, o.d_model, v.valid_set, v.bpb,\n"
+     "       round((v.bpb / o.bpb - 1) * 100, 2) AS above_percent\n"
+     "FROM optima o JOIN evaluations v USING (run) WHERE v.step = o.steps\n"
+     "ORDER BY o.study_id, o.stage_id, o.budget, v.valid_set", NULL, 0},
+    {"repeated", "validation and training loss of the runs with most epochs",
+     "SELECT q.stage, q.budget, q.d_model, q.epochs, q.loss,\n"
+     "       (SELECT avg(c.loss) FROM curves c WHERE c.run = q.run\n"
+     "        AND c.step > 0.95 * q.steps) AS train_loss\n"
+     "FROM (SELECT * FROM points WHERE used AND epochs IS NOT NULL\n"
+     "      ORDER BY epochs DESC LIMIT :n) q ORDER BY q.epochs DESC", last, 1},
+    {"excluded", "points that no fit uses, counted by their reason",
+     "SELECT study, stage, why, count(*) AS runs, min(budget) AS from_budget,\n"
+     "       max(budget) AS to_budget FROM points WHERE NOT used\n"
+     "GROUP BY study_id, stage_id, why ORDER BY study_id, stage_id, runs DESC",
+     NULL, 0},
+    {"spikes", "steps of the run :run that are :above (0.5) nats above the 20 before",
+     "SELECT step, loss, before, loss - before AS jump, grad_norm, attempt FROM (\n"
+     "  SELECT step, loss, grad_norm, attempt, avg(loss) OVER\n"
+     "    (ORDER BY step ROWS BETWEEN 20 PRECEDING AND 1 PRECEDING) AS before\n"
+     "  FROM curves WHERE run = :run)\n"
+     "WHERE loss > before + :above ORDER BY step", jump, 2},
+    {"compare", "the loss curves of the runs :a and :b, in 40 parts",
+     "SELECT part, min(step) AS from_step, max(step) AS to_step,\n"
+     "       avg(loss) FILTER (WHERE run = :a) AS loss_a,\n"
+     "       avg(loss) FILTER (WHERE run = :b) AS loss_b FROM (\n"
+     "  SELECT run, step, loss, ntile(40) OVER (PARTITION BY run ORDER BY step)\n"
+     "    AS part FROM curves WHERE run IN (:a, :b))\n"
+     "GROUP BY part ORDER BY part", two_runs, 2},
     {"predictions", "what was predicted beside what was measured",
      "SELECT study, flops, decades, d_model, n_layer, bpb, bpb_lo, bpb_hi,\n"
      "       runs, measured, round(error_percent, 3) AS error_percent, inside,\n"
@@ -68,15 +137,26 @@ const struct query_saved query_saved[] = {
      "SELECT stage, run, flags, budget, d_model, batch_tokens, steps, epochs,\n"
      "       state, bpb FROM runs WHERE flags IS NOT NULL\n"
      "ORDER BY study_id, stage_id, ord", NULL, 0},
-    {"speed", "what runs reached, by shape: flops and tokens a second",
+    {"speed", "what runs reached, by shape: flops, share of the peak, tokens",
      "SELECT d_model, n_layer, vocab, seq_len, gang, device, count(*) AS n,\n"
      "       sum(flops_exact * (a.steps - a.resumed_step) / r.steps)\n"
      "         / sum(a.train_seconds) AS flops_per_second,\n"
+     "       100 * sum(flops_exact * (a.steps - a.resumed_step) / r.steps)\n"
+     "         / sum(a.train_seconds * a.gang * a.peak_flops) AS peak_percent,\n"
      "       sum(batch_tokens * (a.steps - a.resumed_step))\n"
      "         / sum(a.train_seconds) AS tokens_per_second\n"
      "FROM attempts a JOIN run r ON r.id = a.run WHERE a.train_seconds > 0\n"
      "GROUP BY d_model, n_layer, vocab, seq_len, gang, device\n"
      "ORDER BY d_model, gang", NULL, 0},
+    {"provenance", "machines, builds and commits that made the numbers",
+     "SELECT host, device, build, commit_id, count(*) AS attempts,\n"
+     "       count(DISTINCT run) AS runs, min(started) AS first,\n"
+     "       max(ended) AS last FROM attempts\n"
+     "GROUP BY host, device, build, commit_id ORDER BY first", NULL, 0},
+    {"endings", "how attempts ended, counted by their reason",
+     "SELECT state, reason, count(*) AS attempts, count(DISTINCT run) AS runs,\n"
+     "       max(ended) AS last FROM attempts GROUP BY state, reason\n"
+     "ORDER BY attempts DESC", NULL, 0},
     {"attempts", "runs that needed more than one attempt",
      "SELECT run, attempt, state, reason, resumed_step, steps, host, started,\n"
      "       ended FROM attempts\n"

@@ -12,11 +12,16 @@
 #include <string.h>
 
 static const char sql_study[] = "SELECT name, created FROM study WHERE id = ?1";
+/* Whether two stages share a run; else the totals are the sums of the stages.
+ */
+static const char sql_shared[] = "SELECT count(*) > count(DISTINCT run) "
+                                 "FROM study_run WHERE study = ?1";
 static const char sql_totals[] =
     "SELECT state, count(*), sum(flops), "
     "sum(iif(state = 'running', 0.0, M * min(tokens_done, D))) "
     "FROM run WHERE id IN (SELECT run FROM study_run WHERE study = ?1) "
     "GROUP BY state";
+/* A row for each stage and state of its runs. */
 static const char sql_stages[] =
     "SELECT g.idx, g.name, g.kind, g.state, g.reason, r.state, count(r.id), "
     "sum(r.flops), "
@@ -36,12 +41,6 @@ static const char sql_failures[] =
 static const char sql_events[] =
     "SELECT at, kind, text, run FROM (SELECT * FROM event WHERE study = ?1 "
     "ORDER BY id DESC LIMIT ?2) ORDER BY id";
-/* Exact flops of ended attempts, and the slot seconds that they took. */
-static const char sql_rate[] =
-    "SELECT sum(r.flops_exact * (a.steps - a.resumed_step) / r.steps) "
-    "/ sum(a.gang * a.train_seconds) FROM attempt a JOIN run r ON r.id = a.run "
-    "WHERE a.train_seconds > 0 AND a.steps > a.resumed_step AND r.id IN "
-    "(SELECT run FROM study_run WHERE study = ?1)";
 /* Exact flops of waiting runs, by the first stage that wants them. */
 #define WAITING(done, more)                                                    \
     "SELECT stage, total(flops_exact * "                                       \
@@ -56,15 +55,20 @@ static const char sql_waiting[] =
 /* Of versions before 4. */
 static const char sql_waiting_1[] = WAITING("r.steps_done", "");
 /* What ended attempts cost, what trunks took for their runs (the first attempt
- * of others begins with step 0), and what early stops left undone. */
+ * of others begins with step 0), and what early stops left undone; then the
+ * exact flops that training has done, and in how many slot seconds. */
 static const char sql_cost[] =
     "SELECT x.stage, total(w.seconds), total(iif(r.state IN ('failed', "
     "'stopped'), 0.0, r.M * r.batch_tokens * w.shared)), "
     "total(iif(r.state = 'stopped' AND r.reason LIKE 'early:%', "
-    "r.M * (r.D - r.tokens_done), 0.0)) FROM study_run x "
+    "r.M * (r.D - r.tokens_done), 0.0)), "
+    "total(r.flops_exact * w.steps / r.steps), total(w.train) "
+    "FROM study_run x "
     "JOIN run r ON r.id = x.run JOIN (SELECT run, sum(gang * (train_seconds + "
     "eval_seconds + checkpoint_seconds)) AS seconds, min(resumed_step) AS "
-    "shared FROM attempt WHERE ended IS NOT NULL GROUP BY run) w "
+    "shared, sum(iif(train_seconds > 0, max(steps - resumed_step, 0), 0)) "
+    "AS steps, sum(iif(steps > resumed_step, gang * train_seconds, 0)) "
+    "AS train FROM attempt WHERE ended IS NOT NULL GROUP BY run) w "
     "ON w.run = r.id WHERE x.study = ?1 GROUP BY x.stage";
 /* A file of version 2 that nobody writes has no such column: then the name
  * means that of the outer query, NULL. */
@@ -131,7 +135,6 @@ static void *grow(void *list, size_t *n, size_t size)
     return p;
 }
 
-/* A row for each stage and state of its runs. */
 static void read_stage(struct status *s, struct sql *q)
 {
     const char *name = sql_get_text(q, 1), *runs = sql_get_text(q, 5);
@@ -156,6 +159,33 @@ static void read_stage(struct status *s, struct sql *q)
     g->flops_done += number(q, 8);
     if (!isnan(best))
         g->best = best;
+}
+
+static void read_shared(struct status *s, struct sql *q)
+{
+    s->runs_shared = sql_get_int(q, 0) != 0;
+}
+
+static void add_stages(struct status *s)
+{
+    for (size_t i = 0; i < s->n_stage; i++) {
+        for (int k = 0; k < RUN_STATES; k++)
+            s->runs[k] += s->stage[i].runs[k];
+        s->flops += s->stage[i].flops;
+        s->flops_done += s->stage[i].flops_done;
+    }
+}
+
+static int read_runs(struct status *s, struct store *db, int64_t study,
+                     struct err *e)
+{
+    if (each(s, db, sql_stages, study, 0, read_stage, e) ||
+        each(s, db, sql_shared, study, 0, read_shared, e) ||
+        (s->runs_shared && each(s, db, sql_totals, study, 0, read_totals, e)))
+        return -1;
+    if (!s->runs_shared)
+        add_stages(s);
+    return 0;
 }
 
 static void read_best(struct status *s, struct sql *q)
@@ -198,11 +228,6 @@ static void read_event(struct status *s, struct sql *q)
     v->run = sql_get_int(q, 3);
 }
 
-static void read_rate(struct status *s, struct sql *q)
-{
-    s->rate = number(q, 0);
-}
-
 static void read_waiting(struct status *s, struct sql *q)
 {
     int64_t stage = sql_get_int(q, 0);
@@ -236,6 +261,9 @@ static void read_cost(struct status *s, struct sql *q)
     s->slot_seconds += number(q, 1);
     s->shared += number(q, 2);
     s->stopped += number(q, 3);
+    s->rate_flops += number(q, 4);
+    s->rate_seconds += number(q, 5);
+    s->rate = s->rate_seconds > 0 ? s->rate_flops / s->rate_seconds : 0;
     for (size_t i = 0; i < s->n_stage; i++) {
         struct status_stage *g = &s->stage[i];
 
@@ -296,13 +324,11 @@ int db_status(struct status *s, struct store *db, int64_t study, int n_events,
                    "SELECT count(*) FROM sqlite_schema WHERE name = 'branch'",
                    e) ||
         each(s, db, sql_study, study, 0, read_study, e) ||
-        each(s, db, sql_totals, study, 0, read_totals, e) ||
-        each(s, db, sql_stages, study, 0, read_stage, e) ||
+        read_runs(s, db, study, e) ||
         each(s, db, sql_best, study, 0, read_best, e) ||
         each(s, db, branches ? sql_waiting : sql_waiting_1, study, 0,
              read_waiting, e) ||
         each(s, db, sql_cost, study, 0, read_cost, e) ||
-        each(s, db, sql_rate, study, 0, read_rate, e) ||
         each(s, db, sql_slots, study, 0, read_slots, e) ||
         lanes_read(s, db, study, e) ||
         each(s, db, sql_failures, study, 0, read_failure, e) ||

@@ -60,6 +60,8 @@ struct status {
     char writer[512];         /* "host X, pid N, since T"; "": nobody writes */
     int64_t runs[RUN_STATES]; /* each run once */
     double flops, flops_done; /* the same */
+    int runs_shared;          /* two stages share a run */
+    double rate_flops, rate_seconds; /* of the attempts that have ended */
     double rate; /* exact flops a second and slot, of ended attempts; of the
                     running ones while none has ended */
     double slot_seconds, shared, stopped; /* of all stages together */

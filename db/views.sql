@@ -134,24 +134,30 @@ SELECT s.name AS study, g.name AS stage, b.budget, b.run,
        b.next_bpb / b.bpb - 1 AS gap, b.candidates,
        b.study AS study_id, b.stage AS stage_id
 FROM (
-  SELECT *, row_number() OVER best AS place, lead(bpb) OVER best AS next_bpb,
-         count(*) OVER (PARTITION BY study, stage, budget) AS candidates
+  SELECT study, stage, budget, max(place) AS candidates,
+         max(iif(place = 1, run, NULL)) AS run,
+         max(iif(place = 1, ord, NULL)) AS ord,
+         max(iif(place = 1, bpb, NULL)) AS bpb,
+         max(iif(place = 2, bpb, NULL)) AS next_bpb
   FROM (
-    SELECT x.study, x.stage, x.budget, x.run, x.ord, r.bpb
-    FROM study_run x JOIN run r ON r.id = x.run
-    WHERE r.state = 'done' AND r.loss IS NOT NULL AND r.bpb IS NOT NULL
-    UNION ALL
-    SELECT study, stage, budget, run, ord, bpb FROM imported
-    WHERE used AND bpb IS NOT NULL
+    SELECT study, stage, budget, run, ord, bpb, row_number() OVER (
+      PARTITION BY study, stage, budget ORDER BY bpb, ord) AS place
+    FROM (
+      SELECT x.study, x.stage, x.budget, x.run, x.ord, r.bpb
+      FROM study_run x JOIN run r ON r.id = x.run
+      WHERE r.state = 'done' AND r.loss IS NOT NULL AND r.bpb IS NOT NULL
+      UNION ALL
+      SELECT study, stage, budget, run, ord, bpb FROM imported
+      WHERE used AND bpb IS NOT NULL
+    )
   )
-  WINDOW best AS (PARTITION BY study, stage, budget ORDER BY bpb, ord)
+  GROUP BY study, stage, budget
 ) b
 JOIN stage g ON g.study = b.study AND g.idx = b.stage
 JOIN study s ON s.id = b.study
 LEFT JOIN run r ON r.id = b.run
 LEFT JOIN imported i ON i.study = b.study AND i.stage = b.stage
-  AND i.ord = b.ord AND i.run = b.run
-WHERE b.place = 1;
+  AND i.ord = b.ord AND i.run = b.run;
 
 -- One row a fit.
 DROP VIEW IF EXISTS fits;

@@ -18,6 +18,7 @@ struct bench_opts {
     int64_t d_model;                /* 0: the default table */
     int64_t n_layer, vocab, tokens; /* 0: as in the table */
     int64_t steps;
+    int64_t rows; /* of --db */
     int64_t dtype;
 };
 
@@ -185,11 +186,12 @@ static int run_fit(const struct bench_opts *o, struct err *e)
 /* In the current directory: it is its disk that counts. */
 static int run_db(const struct bench_opts *o, struct err *e)
 {
+    const int64_t runs = o->rows / 2000 > 1000 ? o->rows / 2000 : 1000;
     struct db_bench b;
     char path[64];
 
     snprintf(path, sizeof path, "loglog-bench-%ld.db", (long)getpid());
-    if (db_bench(&b, path, 1000, 1000000, e))
+    if (db_bench(&b, path, runs < o->rows ? runs : o->rows, o->rows, e))
         return -1;
     db_bench_print(stdout, &b, o->json);
     return 0;
@@ -209,11 +211,10 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
     const struct {
         const char *name;
         int64_t value, least, most;
-    } ranges[] = {{"d-model", o->d_model, 0, 8192},
-                  {"layers", o->n_layer, 0, 256},
-                  {"vocab", o->vocab, 0, 1 << 20},
-                  {"tokens", o->tokens, 0, 1 << 20},
-                  {"steps", o->steps, 5, 100000}};
+    } ranges[] = {
+        {"d-model", o->d_model, 0, 8192}, {"layers", o->n_layer, 0, 256},
+        {"vocab", o->vocab, 0, 1 << 20},  {"tokens", o->tokens, 0, 1 << 20},
+        {"steps", o->steps, 5, 100000},   {"rows", o->rows, 1000, 1000000000}};
 
     o->dtype = -1;
     for (int64_t d = DTYPE_FP32; d <= DTYPE_BF16; d++)
@@ -241,11 +242,11 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
 
 static int bench_main(const struct command *self, int argc, char **argv)
 {
-    struct bench_opts o = {.steps = 9};
+    struct bench_opts o = {.steps = 9, .rows = 1000000};
     const char *dtype = "fp32", **args;
     int on[N_MODES] = {0}, n_args, any = 0, rc;
     struct err e;
-    struct opt opts[N_MODES + 9];
+    struct opt opts[N_MODES + 10];
     const struct opt more[] = {
         {"d-model", 0, OPT_INT, &o.d_model, "N", "one width, not the table"},
         {"layers", 0, OPT_INT, &o.n_layer, "N", "layers of each model"},
@@ -253,6 +254,8 @@ static int bench_main(const struct command *self, int argc, char **argv)
         {"tokens", 0, OPT_INT, &o.tokens, "N", "tokens of a step"},
         {"dtype", 0, OPT_STRING, &dtype, "TYPE", "fp32 (default) or bf16"},
         {"steps", 0, OPT_INT, &o.steps, "N", "steps timed, at least 5 (9)"},
+        {"rows", 0, OPT_INT, &o.rows, "N",
+         "with --db: step rows; 2e7 are of 10,000 runs (1e6)"},
         {"profile", 0, OPT_FLAG, &o.profile, NULL,
          "with --train: where the time goes"},
         {"json", 0, OPT_FLAG, &o.json, NULL, "one JSON object a row"},
@@ -280,7 +283,7 @@ const struct command cmd_bench = {
     .name = "bench",
     .synopsis =
         "bench [--train] [--gemm] [--fit] [--db] [--d-model N] [--dtype TYPE]\n"
-        "             [--profile] [--json]",
+        "             [--profile] [--rows N] [--json]",
     .summary = "measure this machine's throughput against its peak",
     .help =
         "Time whole training steps (gradient, clipping, AdamW, packing) on "

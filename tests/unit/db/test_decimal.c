@@ -66,6 +66,11 @@ static void random_numbers_are_right(void **state)
         expect_as_printf((double)(float)(u * 10));
         expect_as_printf(pow(10, 24 * u - 6));
         expect_as_printf(round(u * 1e9) / 1e6);
+        expect_as_printf(round(u * 1e14) / 1e7);
+        expect_as_printf(pow(10, 22 * u + 15)); /* flops */
+        expect_as_printf(round(1e6 * u) * 1e16);
+        expect_as_printf(ldexp(1, 40 + (int)(bits % 90)));
+        expect_as_printf(nextafter(ldexp(1, 40 + (int)(bits % 90)), 0));
         /* where the gap below is half of the gap above */
         expect_as_printf(ldexp(1, (int)(bits % 64) - 14));
         expect_as_printf(nextafter(ldexp(1, (int)(bits % 64) - 14), 0));
