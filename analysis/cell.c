@@ -114,8 +114,11 @@ void cell_runs_init(struct cell_runs *c, const struct points *p)
         struct cell_run r = {0};
         double y = p->col[c->metric][i];
         int diverged = !p->used[i] && !strncmp(p->why[i], "diverged", 8);
+        /* tried, and known to be no optimum: as good as diverged */
+        int hopeless = !p->used[i] && !strncmp(p->why[i], "stopped: early", 14);
 
         c->n_diverged += (size_t)diverged;
+        diverged |= hopeless;
         read_run(&r, p, i);
         r.y = diverged ? INFINITY : y;
         if ((!diverged && (!p->used[i] || !positive(y))) || !positive(r.M) ||

@@ -6,6 +6,7 @@
 
 static const struct query_param within[] = {{"percent", "0.25"}};
 static const struct query_param of_run[] = {{"run", ""}};
+static const struct query_param early[] = {{"at", "0.4"}, {"margin", "0.05"}};
 static const struct query_param last[] = {{"n", "20"}};
 static const struct query_param jump[] = {{"run", ""}, {"above", "0.5"}};
 static const struct query_param two_runs[] = {{"a", ""}, {"b", ""}};
@@ -54,6 +55,23 @@ const struct query_saved query_saved[] = {
      "       min(used) AS used FROM points\n"
      "GROUP BY study_id, stage_id, budget, batch, lr\n"
      "ORDER BY study_id, stage_id, budget, bpb IS NULL, bpb", NULL, 0},
+    {"early", "what early stops (docs/scheduling.md) would do to complete grids",
+     "WITH rung AS (SELECT p.study_id, p.stage_id, p.stage, p.budget, p.bpb,\n"
+     "    (SELECT avg(c.loss) FROM curves c WHERE c.run = p.run AND c.step\n"
+     "     BETWEEN CAST(0.75 * :at * p.steps AS INTEGER) + 1\n"
+     "     AND CAST(:at * p.steps + 0.999999 AS INTEGER)) AS loss\n"
+     "  FROM points p JOIN stages g USING (study_id, stage_id)\n"
+     "  WHERE g.kind = 'hyper' AND p.used),\n"
+     "best AS (SELECT study_id, stage_id, budget, min(bpb) AS bpb,\n"
+     "    min(loss) * (1.0025 + :margin) AS most FROM rung GROUP BY 1, 2, 3)\n"
+     "SELECT r.stage, r.budget, count(*) AS runs,\n"
+     "       sum(r.loss > b.most) AS stopped,\n"
+     "       round(100 * (1 - :at) * avg(r.loss > b.most), 1) AS spared_percent,\n"
+     "       round(100 * (min(iif(r.loss > b.most, NULL, r.bpb)) / b.bpb - 1), 4)\n"
+     "         AS regret_percent,\n"
+     "       sum(r.loss > b.most AND r.bpb <= 1.0025 * b.bpb) AS near_optimal_lost\n"
+     "FROM rung r JOIN best b USING (study_id, stage_id, budget)\n"
+     "GROUP BY r.study_id, r.stage_id, r.budget", early, 2},
     {"isoflop", "the profiles: bpb over model size at each budget",
      "SELECT p.budget, p.d_model, p.n_layer, p.M, p.D, p.lr, p.batch, p.seed,\n"
      "       p.bpb, p.used FROM points p\n"

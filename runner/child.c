@@ -88,7 +88,8 @@ static int on_step(void *ctx, const struct step_report *r)
 
     if (w->tape && tape_step(w->tape, r, &e))
         without_tape(w, &e);
-    return send_step(w, r);
+    send_step(w, r);
+    return w->job->pause_at && r->step >= w->job->pause_at;
 }
 
 static int on_eval(void *ctx, const struct eval_report *r)

@@ -118,9 +118,11 @@ static void add_job(struct coordinator *c, const struct tenant *t,
         job->study = (int)(t - c->tenant);
         job->asked = t->study.gang;
         job->priority = t->priority;
+        job->rung = rungs_of(&t->study, &run->plan);
     } else if (job->now == JOB_FINAL) { /* somebody wants it tried again */
         job->now = JOB_QUEUED;
         job->run = *run;
+        job->rung = 0;
     }
 }
 
@@ -145,19 +147,25 @@ static void advance(struct coordinator *c, struct tenant *t)
         log0_info("study '%s' has ended", t->study.name);
 }
 
+/* As far as all studies go now: what stops early may end a stage. */
 static void advance_all(struct coordinator *c)
 {
-    int moved = 0;
+    int moved;
 
-    for (int i = 0; i < c->n_tenant && !c->stopping; i++)
-        if (c->tenant[i].ready) {
-            advance(c, &c->tenant[i]);
-            moved = 1;
-        }
-    if (!moved)
-        return;
-    trunks_hold(&c->jobs, c->checkpoints);
-    jobs_queue(&c->jobs, c->sched, &c->on);
+    do {
+        moved = 0;
+        for (int i = 0; i < c->n_tenant && !c->stopping; i++)
+            if (c->tenant[i].ready) {
+                advance(c, &c->tenant[i]);
+                moved = 1;
+            }
+        if (!moved)
+            return;
+        trunks_hold(&c->jobs, c->checkpoints);
+        rungs_hold(c);
+        jobs_queue(&c->jobs, c->sched, &c->on);
+        rungs_look(c);
+    } while (moved);
 }
 
 /* A rank does not answer (its machine hangs): it cannot be waited for.  What is

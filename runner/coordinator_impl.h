@@ -117,6 +117,16 @@ void watch_kill(struct coordinator *c, const char *why);
 /* asked.c.  Carry out what people have asked for (requests.h). */
 void asked_tick(struct coordinator *c);
 
+/* rungs.c.  The step at which a planned run pauses to be judged; 0: none. */
+int64_t rungs_of(const struct study *s, const struct planned *p);
+/* Is it there, and not judged yet? */
+int rungs_reached(const struct job *job);
+/* Queued jobs that are there are held. */
+void rungs_hold(struct coordinator *c);
+/* Judge every grid whose runs are all there: stop the hopeless, queue the
+ * others. */
+void rungs_look(struct coordinator *c);
+
 /* progress.c.  A line now and then. */
 void progress_tick(struct coordinator *c);
 /* Before any other line: on a terminal, wipe the line in place. */

@@ -80,6 +80,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a,
     m.seconds = a->job->seconds * (double)p->spec.steps /
                 (double)(p->spec.steps - p->trunk_step);
     m.spec = p->spec;
+    m.pause_at = a->job->rung;
     if (a->gang.size > 1)
         gang_name(m.rendezvous,
                   w->rank[w->slot_rank[a->gang.slot[0]]].hello.pid, m.run,
@@ -275,7 +276,10 @@ static void finish(struct coordinator *c, struct attempt *a)
             job->gang = a->widen;
             job->seconds = width_seconds(job->run.plan.seconds, a->widen);
         }
-        jobs_requeue(job, c->sched, a->orderly);
+        if (rungs_reached(job))
+            jobs_hold(job);
+        else
+            jobs_requeue(job, c->sched, a->orderly);
     } else {
         job->now = JOB_FINAL;
         for (int i = 0; i < c->n_tenant; i++)
@@ -286,6 +290,7 @@ static void finish(struct coordinator *c, struct attempt *a)
             trunks_tidy(&c->jobs, job, c->checkpoints);
     }
     free(a);
+    rungs_look(c);
 }
 
 static struct attempt *find(const struct coordinator *c, int64_t run,
@@ -315,6 +320,8 @@ static void say_why_stopped(const struct coordinator *c, struct attempt *a)
     if (a->widen && !c->stopping)
         snprintf(a->why, sizeof a->why, "widened from %d to %d processes",
                  a->gang.size, a->widen);
+    else if (a->job->rung && a->result.steps >= a->job->rung && !c->stopping)
+        snprintf(a->why, sizeof a->why, "paused to be compared");
     else
         snprintf(a->why, sizeof a->why, "stopped: %s",
                  c->stopping ? c->stop_why : "a signal to its process");
@@ -383,6 +390,7 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
         break;
     case MSG_SAVED:
         trunks_saved(&c->jobs, c->sched, c->checkpoints, run, m->saved.step);
+        rungs_look(c);
         break;
     case MSG_STEPS:
         on_steps(c, a, &m->steps);

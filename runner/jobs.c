@@ -80,6 +80,15 @@ static int place_of(const struct job *job, int last)
     return 2 * job->priority - last;
 }
 
+void jobs_hold(struct job *job)
+{
+    int widest = run_leaves(&job->run.plan.spec);
+
+    job->now = JOB_HELD;
+    job->gang = !job->asked ? 1 : job->asked < widest ? job->asked : widest;
+    job->seconds = width_seconds(job->run.plan.seconds, job->gang);
+}
+
 void jobs_requeue(struct job *job, struct scheduler *s, int last)
 {
     job->now = JOB_QUEUED;

@@ -7,7 +7,8 @@
 #include "runner/scheduler.h"
 #include "runner/width.h"
 
-/* Held: it waits for the checkpoint of its trunk (trunks.h). */
+/* Held: it waits for the checkpoint of its trunk (trunks.h), or for its
+ * neighbours to be compared with them (rungs.c). */
 enum job_now { JOB_QUEUED, JOB_HELD, JOB_ACTIVE, JOB_FINAL };
 
 struct job {
@@ -19,6 +20,8 @@ struct job {
     int study;      /* that asked for it first: a number of the coordinator */
     int asked;      /* processes that this study asks for; 0: by the packer */
     int priority;   /* of this study: higher goes first */
+    int64_t rung;   /* step at which it pauses to be judged; 0: none, or it
+                       was (rungs.c) */
 };
 
 struct jobs {
@@ -44,6 +47,8 @@ struct job *jobs_add(struct jobs *j, const struct db_run *run);
  * queue is emptied first. */
 void jobs_queue(struct jobs *j, struct scheduler *s,
                 const struct width_slots *on);
+/* Hold a queued one: out of the queue when jobs_queue is called next. */
+void jobs_hold(struct job *job);
 /* Queue one that was active, as wide as it was; last: behind all others of its
  * priority. */
 void jobs_requeue(struct job *job, struct scheduler *s, int last);

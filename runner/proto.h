@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 5             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 6             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -109,6 +109,7 @@ struct msg_assign {
     int32_t place;  /* of the slot on its node */
     int32_t pad;
     int64_t run, attempt;
+    int64_t pause_at; /* stop at a checkpoint after this step; 0: do not */
     int64_t trunk, trunk_step;      /* begin with this one; 0: none */
     int64_t trunk_at[PROTO_TRUNKS]; /* n_trunk steps to leave one at */
     double seconds; /* predicted, for the stand-in, of all its steps */

@@ -352,6 +352,13 @@ const char *study_run_why(const struct study_run *s)
     return s->why.text;
 }
 
+const struct plan *study_run_plan(const enum run_state **state,
+                                  const struct study_run *s, int k)
+{
+    *state = s->stage[k].state;
+    return &s->stage[k].plan;
+}
+
 void study_run_tally(struct study_tally *t, const struct study_run *s)
 {
     memset(t, 0, sizeof *t);

@@ -72,6 +72,11 @@ enum study_end study_run_end(const struct study_run *s);
 /* Why, when refused; several lines. */
 const char *study_run_why(const struct study_run *s);
 
+/* The runs of stage k, and what became of each: *state is a borrowed array of
+ * as many. */
+const struct plan *study_run_plan(const enum run_state **state,
+                                  const struct study_run *s, int k);
+
 /* Runs and compute of the stages known so far, for progress. */
 struct study_tally {
     size_t runs, final, failed, diverged;

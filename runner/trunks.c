@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "runner/run_dir.h"
-#include "sweep/flops.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -17,7 +16,7 @@ static int trunk_is_there(const char *root, const struct planned *p)
     return file_exists(path);
 }
 
-static int must_wait(const struct jobs *j, const struct job *job,
+int trunks_must_wait(const struct jobs *j, const struct job *job,
                      const char *root)
 {
     const struct planned *p = &job->run.plan;
@@ -31,13 +30,9 @@ void trunks_hold(struct jobs *j, const char *root)
 {
     for (size_t i = 0; i < j->n; i++) {
         struct job *job = j->job[i];
-        int widest = run_leaves(&job->run.plan.spec);
 
-        if (job->now != JOB_QUEUED || !must_wait(j, job, root))
-            continue;
-        job->now = JOB_HELD;
-        job->gang = !job->asked ? 1 : job->asked < widest ? job->asked : widest;
-        job->seconds = width_seconds(job->run.plan.seconds, job->gang);
+        if (job->now == JOB_QUEUED && trunks_must_wait(j, job, root))
+            jobs_hold(job);
     }
 }
 
@@ -48,7 +43,7 @@ static void release(struct jobs *j, struct scheduler *s, int64_t run,
     for (size_t i = 0; i < j->n; i++) {
         struct job *job = j->job[i];
 
-        if (job->now == JOB_HELD && job->run.plan.trunk == run &&
+        if (job->now == JOB_HELD && !job->rung && job->run.plan.trunk == run &&
             (step < 0 || job->run.plan.trunk_step == step))
             jobs_requeue(job, s, 0);
     }

@@ -10,6 +10,9 @@
 
 #include "runner/jobs.h"
 
+/* Is there no trunk to begin with yet, though there will be? */
+int trunks_must_wait(const struct jobs *j, const struct job *job,
+                     const char *root);
 /* Queued jobs that must wait are held.  root: the directory of checkpoints. */
 void trunks_hold(struct jobs *j, const char *root);
 /* A checkpoint of this run after this step is on disk: queue who waited. */

@@ -42,6 +42,7 @@ static const struct field stage_fields[] = {
     {"seeds",  FIELD_OWN,  H | I | V,     NULL, 0, 0, 0},
     {"extend", FIELD_OWN,  H | I,         NULL, 0, 0, 0},
     {"confirm", FIELD_OWN, H | I,         NULL, 0, 0, 0},
+    {"early",  FIELD_OWN,  H,             NULL, 0, 0, 0},
 };
 #undef H
 #undef I
@@ -184,6 +185,38 @@ static int read_confirm(struct stage *st, const struct doc *d, int node,
                                  "confirm: %lld is one of the stage's seeds: a "
                                  "fresh one expected",
                                  (long long)st->confirm[i]);
+    return 0;
+}
+
+/* early: true | false | {at: 0.4, margin: 0.05} */
+static int read_early(struct stage *st, const struct doc *d, int node,
+                      struct err *e)
+{
+    static const char *const keys[] = {"at", "margin"};
+    int at = doc_get(d, node, "at"), margin = doc_get(d, node, "margin");
+    int yes = 1;
+
+    if (!node)
+        return 0;
+    if (doc_kind(d, node) != DOC_MAP) {
+        if (doc_bool(&yes, d, node, "early", e))
+            return -1;
+    } else if (doc_check_map(d, node, "early", keys, ARRAY_LEN(keys), e) ||
+               (at && doc_double(&st->early_at, d, at, "early.at", e)) ||
+               (margin &&
+                doc_double(&st->early_margin, d, margin, "early.margin", e))) {
+        return -1;
+    }
+    if (!at)
+        st->early_at = yes ? STUDY_EARLY_AT : 0;
+    if (!margin)
+        st->early_margin = yes ? STUDY_EARLY_MARGIN : 0;
+    if (at && !(st->early_at > 0 && st->early_at < 1))
+        return doc_error(d, at, e, "early.at: %s: between 0 and 1 expected",
+                         doc_text(d, at));
+    if (margin && !(st->early_margin > 0 && st->early_margin <= 10))
+        return doc_error(d, margin, e, "early.margin: %s: above 0 expected",
+                         doc_text(d, margin));
     return 0;
 }
 
@@ -335,6 +368,7 @@ static int read_stage(struct study *s, const struct doc *d, int item,
         if (read_hyper(st, s, k, d, doc_get(d, map, "hyper"), e))
             return -1;
     if (read_extend(st, d, doc_get(d, map, "extend"), e) ||
+        read_early(st, d, doc_get(d, map, "early"), e) ||
         check_stage(st, s, k, d, map, e))
         return -1;
     s->n_stage++;

@@ -20,9 +20,11 @@
 #define STUDY_FLOPS 32 /* most budgets of one stage */
 #define STUDY_SEEDS 16
 #define STUDY_STAGES 16
-#define STUDY_VALID 4  /* most validation sets */
-#define STUDY_GRID 64  /* most values on one axis */
-#define STUDY_EXTEND 3 /* extensions of a budget with `extend: true` */
+#define STUDY_VALID 4           /* most validation sets */
+#define STUDY_GRID 64           /* most values on one axis */
+#define STUDY_EARLY_AT 0.4      /* of `early: true` ... */
+#define STUDY_EARLY_MARGIN 0.05 /* ... and its margin */
+#define STUDY_EXTEND 3          /* extensions of a budget with `extend: true` */
 
 enum stage_kind {
     STAGE_HYPER,   /* batch x lr grid at each budget */
@@ -63,8 +65,11 @@ struct stage {
     enum hyper_source hyper; /* isoflop, predict, verify */
     double lr_fixed;
     int64_t batch_fixed;
-    int trunk;  /* 1: runs that share their first steps take them once */
-    int extend; /* most times each budget's design may be extended */
+    int trunk;       /* 1: runs that share their first steps take them once */
+    int extend;      /* most times each budget's design may be extended */
+    double early_at; /* hyper: share of the steps at which hopeless runs
+                        stop; 0: none do */
+    double early_margin; /* that much behind the best cell */
     int n_seed;
     int64_t seed[STUDY_SEEDS];
     int n_confirm; /* seeds with which the best of each budget is trained too */

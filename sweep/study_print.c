@@ -129,6 +129,10 @@ static void print_stage(struct str *out, const struct stage *st)
         print_seeds(out, "confirm", st->confirm, st->n_confirm);
     if (st->kind == STAGE_HYPER || st->kind == STAGE_ISOFLOP)
         str_addf(out, ", extend: %d", st->extend);
+    if (st->early_at > 0) {
+        str_addf(out, ", early: {at: %s", str_double(buf, st->early_at));
+        str_addf(out, ", margin: %s}", str_double(buf, st->early_margin));
+    }
     str_add(out, "}\n");
 }
 
