@@ -132,7 +132,11 @@ static int run_train(struct train_result *result, struct work *w,
                      struct err *e)
 {
     const struct msg_assign *job = w->job;
-    struct observer all = {w, on_step, on_eval, on_checkpoint, on_start};
+    struct observer all = {.ctx = w,
+                           .on_step = on_step,
+                           .on_eval = on_eval,
+                           .on_checkpoint = on_checkpoint,
+                           .on_start = on_start};
     struct observer none = {.ctx = w};
     struct train_env env = {
         .train_path = setup->train,

@@ -25,7 +25,7 @@ struct args {
     const char *spec, *train, *out, *checkpoints, *device, *recompute;
     double flops, checkpoint_seconds;
     int64_t width, micro_batch;
-    int print;
+    int print, by_position;
 };
 
 /* Where reports go. */
@@ -86,6 +86,42 @@ static int on_eval(void *ctx, const struct eval_report *r)
     }
     log_info("step %" PRId64 ", %s: loss %.4f, %.4f bits per byte", r->step,
              o->set_name[r->set], r->loss, r->bpb);
+    return 0;
+}
+
+/* Positions [from, 2 from): early ones have little before them. */
+static int on_positions(void *ctx, const struct position_report *r)
+{
+    struct output *o = ctx;
+
+    if (o->file != stdout)
+        printf("%-16s %16s %12s %12s\n", o->set_name[r->set], "positions",
+               "nats/token", "bits/byte");
+    for (int64_t from = 0, end; from < r->seq_len; from = end) {
+        double nats = 0, bpb;
+        int64_t bytes = 0;
+
+        end = from ? 2 * from : 1;
+        end = end < r->seq_len ? end : r->seq_len;
+        for (int64_t t = from; t < end; t++) {
+            nats += r->nats[t];
+            bytes += r->bytes[t];
+        }
+        bpb = nats / log(2) / (double)bytes;
+        nats /= (double)((end - from) * r->windows);
+        if (o->file) {
+            fprintf(o->file,
+                    "{\"event\":\"positions\",\"set\":\"%s\",\"from\":%" PRId64
+                    ",\"to\":%" PRId64,
+                    o->set_name[r->set], from + 1, end);
+            put(o->file, "loss", nats);
+            put(o->file, "bpb", bpb);
+            fputs("}\n", o->file);
+        }
+        if (o->file != stdout)
+            printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f %12.4f\n", "",
+                   from + 1, end, nats, bpb);
+    }
     return 0;
 }
 
@@ -277,10 +313,15 @@ static int run(const struct args *a, struct err *e)
                             .n_valid = a->valid.n,
                             .checkpoint_dir = a->checkpoints,
                             .checkpoint_seconds = a->checkpoint_seconds,
+                            .by_position = a->by_position,
                             .gang = 1,
                             .attempt = 1,
                             .stop = signals_flag()};
-    const struct observer obs = {&out, on_step, on_eval, NULL, on_start};
+    const struct observer obs = {.ctx = &out,
+                                 .on_step = on_step,
+                                 .on_eval = on_eval,
+                                 .on_start = on_start,
+                                 .on_positions = on_positions};
     struct train_result result;
     struct run_spec spec;
     int rc;
@@ -349,6 +390,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "sequences at a time on a GPU (as many as fit)"},
         {"recompute", 0, OPT_STRING, &a.recompute, "WHEN",
          "activations again on the way back: auto (to fit), on, off"},
+        {"by-position", 0, OPT_FLAG, &a.by_position, NULL,
+         "the last losses also by position in the window (CPU)"},
         {"print", 0, OPT_FLAG, &a.print, NULL,
          "print the whole spec and train nothing"},
         OPT_END,

@@ -5,6 +5,7 @@
 #include "trainer/batches.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define AT_ONCE 8
 #define LN2 0.69314718055994530942
@@ -77,6 +78,23 @@ int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
     for (int64_t w = 0; w < s->windows; w++)
         *nats += sum[w];
     return 0;
+}
+
+void evaluate_positions(double *nats, int64_t *bytes, const struct eval_set *s,
+                        struct model *model)
+{
+    int64_t T = s->seq_len;
+    int32_t *tokens = xmalloc(sizeof *tokens * (size_t)(T + 1));
+
+    memset(nats, 0, sizeof *nats * (size_t)T);
+    memset(bytes, 0, sizeof *bytes * (size_t)T);
+    for (int64_t w = 0; w < s->windows; w++) {
+        shard_read(tokens, s->set, w * T, T + 1);
+        model_eval_positions(model, nats, tokens, 1);
+        for (int64_t t = 0; t < T; t++)
+            bytes[t] += shard_bytes(s->set, w * T + t + 1, 1);
+    }
+    free(tokens);
 }
 
 double bits_per_byte(double nats, int64_t bytes)

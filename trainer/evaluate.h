@@ -47,6 +47,12 @@ int eval_init(struct eval_set *s, const struct shard_set *set,
 int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
              struct comm *c, const volatile sig_atomic_t *stop, struct err *e);
 
+/* The losses of each position of the windows: nats[T] and bytes[T] are sums
+ * over them.  By this process alone. */
+struct model;
+void evaluate_positions(double *nats, int64_t *bytes, const struct eval_set *s,
+                        struct model *model);
+
 /* Bits per byte of the text from nats. */
 double bits_per_byte(double nats, int64_t bytes);
 

@@ -484,6 +484,22 @@ void model_eval(struct model *m, double *nats, const int32_t *tokens,
     }
 }
 
+void model_eval_positions(struct model *m, double *nats, const int32_t *tokens,
+                          int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const int32_t *token = tokens + r * (m->T + 1);
+
+        forward(m, token);
+        for (int64_t t = 0, n; t < m->T; t += n) {
+            n = logits(m, t);
+            for (int64_t i = 0; i < n; i++)
+                m->be->xent_loss(&nats[t + i], m->logits + i * m->V,
+                                 token + t + i + 1, 1, m->V);
+        }
+    }
+}
+
 /* ----------------------------------------------------------- backward */
 
 /* Loss and gradient of the head; leaves d(loss)/d(x_L) in m->dx. */

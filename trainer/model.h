@@ -53,6 +53,10 @@ void model_grad(struct model *m, float *grad, double *nats,
 void model_eval(struct model *m, double *nats, const int32_t *tokens,
                 int64_t rows);
 
+/* The same by position: nats[t] is added the loss of target t of each row. */
+void model_eval_positions(struct model *m, double *nats, const int32_t *tokens,
+                          int64_t rows);
+
 /* Where the time of a model goes, by kind of operation. */
 enum model_op {
     OP_LINEAR,

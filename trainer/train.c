@@ -9,6 +9,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,6 +120,27 @@ static int evaluate_set(struct train *t, int set, struct err *e)
     return EVALUATED;
 }
 
+/* The last evaluation again, position by position. */
+static void evaluate_by_position(struct train *t, int set)
+{
+    size_t T = (size_t)t->spec->model.seq_len;
+    double *nats = xcalloc(T, sizeof *nats);
+    int64_t *bytes = xcalloc(T, sizeof *bytes);
+    struct position_report r = {.step = t->state.step,
+                                .set = set,
+                                .seq_len = (int64_t)T,
+                                .windows = t->eval[set].windows,
+                                .nats = nats,
+                                .bytes = bytes};
+    double begun = train_clock();
+
+    evaluate_positions(nats, bytes, &t->eval[set], t->model);
+    t->eval_seconds += train_clock() - begun;
+    train_observe(t, t->obs->on_positions(t->obs->ctx, &r));
+    free(nats);
+    free(bytes);
+}
+
 /* As evaluate_set, if an evaluation is due. */
 static int evaluate_all(struct train *t, struct err *e)
 {
@@ -128,6 +150,9 @@ static int evaluate_all(struct train *t, struct err *e)
         int rc = evaluate_set(t, i, e);
         if (rc != EVALUATED)
             return rc;
+        if (t->env->by_position && t->model && t->env->gang == 1 &&
+            t->obs->on_positions && t->state.step == t->spec->steps)
+            evaluate_by_position(t, i);
     }
     t->state.evaluated = 1;
     return EVALUATED;

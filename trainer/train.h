@@ -29,6 +29,8 @@ struct train_env {
     double checkpoint_seconds;  /* between checkpoints, longer if they cost
                                    more than 2 % of the time; 0: only on stop */
     int keep_checkpoint;        /* 1: leave one of the end when done */
+    int by_position;            /* 1: the last evaluation also by position; a
+                                   gang of one, on the CPU */
     int member, gang;           /* this process of how many */
     const char *rendezvous;     /* name of the gang's shared memory, unique to
                                    the attempt; NULL if gang == 1.  If all
@@ -76,6 +78,16 @@ struct eval_report {
     double seconds;
 };
 
+/* Of one evaluation, what each position of a window of seq_len has. */
+struct position_report {
+    int64_t step;
+    int set;            /* index into valid_path */
+    int64_t seq_len;    /* positions */
+    int64_t windows;    /* targets of each */
+    const double *nats; /* sums over the windows; borrowed */
+    const int64_t *bytes;
+};
+
 /* Carries results out; called on member 0 only.  A nonzero return stops the
  * run as *stop does.  Any callback may be NULL.  What lies behind the last
  * checkpoint is reported again, with the same numbers, by the attempt that
@@ -89,6 +101,8 @@ struct observer {
     int (*on_checkpoint)(void *ctx, int64_t step, double seconds);
     /* The run begins (step 0) or goes on from a checkpoint or trunk. */
     int (*on_start)(void *ctx, int64_t step);
+    /* With train_env.by_position, once, behind the last evaluation. */
+    int (*on_positions)(void *ctx, const struct position_report *r);
 };
 
 enum train_end {

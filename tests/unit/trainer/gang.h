@@ -291,8 +291,11 @@ static inline double clock_now(void)
 static inline void be_member(struct record *r, const struct run_spec *spec,
                              struct train_env env, int m)
 {
-    const struct observer obs = {r, record_step, record_eval, record_checkpoint,
-                                 record_start};
+    const struct observer obs = {.ctx = r,
+                                 .on_step = record_step,
+                                 .on_eval = record_eval,
+                                 .on_checkpoint = record_checkpoint,
+                                 .on_start = record_start};
 
     env.member = m;
     r->end[m].rc = train(&r->end[m].result, spec, &env, &obs, &r->end[m].err);

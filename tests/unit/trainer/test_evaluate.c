@@ -187,7 +187,7 @@ static void an_unusable_set_is_refused(void **state)
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
     spec.model.vocab = 100;
     assert_int_equal(eval_init(&s, valid, &spec, c, &e), -1);
-    assert_non_null(strstr(e.text, "vocabulary is 100"));
+    assert_non_null(strstr(e.text, "model.vocab is 100"));
     spec = tiny_spec();
     spec.model.seq_len = 1501;
     assert_int_equal(eval_init(&s, valid, &spec, c, &e), -1);
@@ -195,11 +195,35 @@ static void an_unusable_set_is_refused(void **state)
     comm_close(c);
 }
 
+/* By position: the same losses and bytes, added up otherwise. */
+static void positions_add_up(void **state)
+{
+    struct run_spec spec = tiny_spec();
+    struct model *m = model_for(&spec);
+    double nats[16], sum = 0, all;
+    int64_t bytes[16], b = 0;
+    struct eval_set s;
+
+    (void)state;
+    assert_int_equal(spec.model.seq_len, 16);
+    all = alone(&s, &spec, m);
+    evaluate_positions(nats, bytes, &s, m);
+    for (int t = 0; t < 16; t++) {
+        sum += nats[t];
+        b += bytes[t];
+        assert_int_equal(bytes[t], s.windows); /* they are bytes */
+    }
+    assert_true(fabs(sum - all) < 1e-9 * all);
+    assert_int_equal(b, s.bytes);
+    model_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_uniform_model_has_8_bits_a_byte),
         cmocka_unit_test(the_sum_is_that_of_the_windows),
+        cmocka_unit_test(positions_add_up),
         cmocka_unit_test(any_gang_gives_the_same_bits),
         cmocka_unit_test(a_stop_is_answered),
         cmocka_unit_test(an_unusable_set_is_refused),
