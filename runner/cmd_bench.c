@@ -18,7 +18,8 @@ struct bench_opts {
     int64_t d_model;                /* 0: the default table */
     int64_t n_layer, vocab, tokens; /* 0: as in the table */
     int64_t steps;
-    int64_t rows; /* of --db */
+    int64_t rows;  /* of --db */
+    int64_t ranks; /* with --train, beside one */
     int64_t dtype;
 };
 
@@ -48,16 +49,35 @@ static int next_case(struct bench_case *c, int i, const struct bench_opts *o)
 
 /* --------------------------------------------------------------- train */
 
-static void print_shares(const struct bench_step *r)
+/* A row a group; with `all`, a row for each kind of work in it. */
+static void print_shares(const struct bench_step *r, int all)
 {
-    for (int k = 0; k < BENCH_KINDS; k++)
-        printf("    %-22s %5.1f %%\n", bench_kind_name(k), 100 * r->share[k]);
+    for (int g = 0; g < BENCH_GROUPS; g++) {
+        printf("  %-24s %5.1f %%", bench_group_name[g],
+               100 * r->group_share[g]);
+        if (r->group_speed[g] > 0)
+            printf(" %7.1f GFLOP/s %5.1f %% of the peak",
+                   r->group_speed[g] * 1e-9,
+                   100 * r->group_speed[g] / r->peak_flops);
+        printf("\n");
+        for (int k = 0; all && k < BENCH_KINDS; k++)
+            if ((int)bench_group_of(k) == g)
+                printf("    %-22s %5.1f %%\n", bench_kind_name(k),
+                       100 * r->share[k]);
+    }
 }
 
-static void json_shares(const struct bench_step *r)
+static void json_shares(const struct bench_step *r, int all)
 {
     char v[STR_DOUBLE];
 
+    printf(",\"group\":{");
+    for (int g = 0; g < BENCH_GROUPS; g++)
+        printf("%s\"%s\":%s", g ? "," : "", bench_group_name[g],
+               str_double(v, r->group_share[g]));
+    printf("}");
+    if (!all)
+        return;
     printf(",\"share\":{");
     for (int k = 0; k < BENCH_KINDS; k++)
         printf("%s\"%s\":%s", k ? "," : "", bench_kind_name(k),
@@ -88,8 +108,7 @@ static void train_json(const struct bench_case *c, const struct bench_step *r,
            r->backend);
     for (size_t i = 0; i < ARRAY_LEN(field); i++)
         printf(",\"%s\":%s", field[i].name, str_double(v, field[i].value));
-    if (o->profile)
-        json_shares(r);
+    json_shares(r, o->profile);
     printf("}\n");
 }
 
@@ -104,6 +123,41 @@ static void train_text(const struct bench_case *c, const struct bench_step *r)
            dtype_name(c->dtype), r->backend, r->ms, r->ms_min, r->ms_max,
            r->flops / s * 1e-9, r->peak_flops * 1e-9,
            100 * r->flops / s / r->peak_flops, (double)c->tokens / s);
+}
+
+/* The same steps by o->ranks processes, as one run and as one run each, and
+ * by one as they are measured. */
+static int ranks_rows(const struct bench_case *c, const struct bench_opts *o,
+                      struct err *e)
+{
+    struct bench_ranks one, many;
+    char ms[STR_DOUBLE], rate[STR_DOUBLE], times[STR_DOUBLE];
+    int n = (int)o->ranks;
+
+    if (bench_ranks(&one, c, 1, 1, (int)o->steps, e))
+        return -1;
+    for (int one_run = 1; one_run >= 0; one_run--) {
+        double x;
+
+        if (bench_ranks(&many, c, n, one_run, (int)o->steps, e))
+            return -1;
+        x = many.tokens_s / one.tokens_s;
+        if (o->json)
+            printf("{\"dtype\":\"%s\",\"d_model\":%lld,\"tokens\":%lld,"
+                   "\"threads\":%d,\"runs\":%d,\"ms\":%s,"
+                   "\"tokens_per_s\":%s,\"speedup\":%s}\n",
+                   dtype_name(c->dtype), (long long)c->model.d_model,
+                   (long long)c->tokens, n, one_run ? 1 : n,
+                   str_double(ms, many.ms), str_double(rate, many.tokens_s),
+                   str_double(times, x));
+        else
+            printf("  %d ranks, %-15s %9.2f ms a step, %9.0f tokens/s, %.2f "
+                   "times one\n",
+                   n, one_run ? "one run" : "a run each", many.ms,
+                   many.tokens_s, x);
+        fflush(stdout);
+    }
+    return 0;
 }
 
 static int run_train(const struct bench_opts *o, struct err *e)
@@ -121,10 +175,11 @@ static int run_train(const struct bench_opts *o, struct err *e)
             train_json(&c, &r, o);
         } else {
             train_text(&c, &r);
-            if (o->profile)
-                print_shares(&r);
+            print_shares(&r, o->profile);
         }
         fflush(stdout);
+        if (o->ranks > 1 && ranks_rows(&c, o, e))
+            return -1;
     }
     return 0;
 }
@@ -214,7 +269,8 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
     } ranges[] = {
         {"d-model", o->d_model, 0, 8192}, {"layers", o->n_layer, 0, 256},
         {"vocab", o->vocab, 0, 1 << 20},  {"tokens", o->tokens, 0, 1 << 20},
-        {"steps", o->steps, 5, 100000},   {"rows", o->rows, 1000, 1000000000}};
+        {"steps", o->steps, 5, 100000},   {"rows", o->rows, 1000, 1000000000},
+        {"ranks", o->ranks, 1, 8}};
 
     o->dtype = -1;
     for (int64_t d = DTYPE_FP32; d <= DTYPE_BF16; d++)
@@ -234,6 +290,8 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
                            (long long)ranges[i].most);
     if (o->d_model % 8)
         return err_set(e, ERR_USAGE, "--d-model: a multiple of 8 expected");
+    if (o->ranks & (o->ranks - 1))
+        return err_set(e, ERR_USAGE, "--ranks: 1, 2, 4 or 8 expected");
     if (o->tokens % bench_cases[0].model.seq_len)
         return err_set(e, ERR_USAGE, "--tokens: a multiple of %lld expected",
                        (long long)bench_cases[0].model.seq_len);
@@ -242,11 +300,11 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
 
 static int bench_main(const struct command *self, int argc, char **argv)
 {
-    struct bench_opts o = {.steps = 9, .rows = 1000000};
+    struct bench_opts o = {.steps = 9, .rows = 1000000, .ranks = 1};
     const char *dtype = "fp32", **args;
     int on[N_MODES] = {0}, n_args, any = 0, rc;
     struct err e;
-    struct opt opts[N_MODES + 10];
+    struct opt opts[N_MODES + 11];
     const struct opt more[] = {
         {"d-model", 0, OPT_INT, &o.d_model, "N", "one width, not the table"},
         {"layers", 0, OPT_INT, &o.n_layer, "N", "layers of each model"},
@@ -256,6 +314,8 @@ static int bench_main(const struct command *self, int argc, char **argv)
         {"steps", 0, OPT_INT, &o.steps, "N", "steps timed, at least 5 (9)"},
         {"rows", 0, OPT_INT, &o.rows, "N",
          "with --db: step rows; 2e7 are of 10,000 runs (1e6)"},
+        {"ranks", 0, OPT_INT, &o.ranks, "N",
+         "with --train: also 2, 4 or 8 processes, in one run and in one each"},
         {"profile", 0, OPT_FLAG, &o.profile, NULL,
          "with --train: where the time goes"},
         {"json", 0, OPT_FLAG, &o.json, NULL, "one JSON object a row"},
@@ -283,16 +343,19 @@ const struct command cmd_bench = {
     .name = "bench",
     .synopsis =
         "bench [--train] [--gemm] [--fit] [--db] [--d-model N] [--dtype TYPE]\n"
-        "             [--profile] [--rows N] [--json]",
+        "             [--ranks N] [--profile] [--rows N] [--json]",
     .summary = "measure this machine's throughput against its peak",
     .help =
         "Time whole training steps (gradient, clipping, AdamW, packing) on "
         "one\n"
         "thread, at five widths or at one, and compare with the peak of fused\n"
         "multiply-adds on registers, measured in between.  Stop other work\n"
-        "first: the median, the least and the most are wall time.\n"
+        "first: the median, the least and the most are wall time.  Below each\n"
+        "model: the shares of matrix products, attention, what is done to "
+        "rows\n"
+        "(norms, SwiGLU, cross entropy) and to parameters (clipping, AdamW).\n"
         "\n"
-        "    loglog bench --train --profile\n"
+        "    loglog bench --train --profile --ranks 2\n"
         "    loglog bench --gemm --d-model 256 --json\n",
     .main = bench_main,
 };

@@ -25,8 +25,21 @@ struct bench_case {
 };
 
 /* Kinds of work in a step: the model's (enum model_op), then these. */
-enum { BENCH_ZERO = OP_KINDS, BENCH_NORM, BENCH_ADAMW, BENCH_KINDS };
+enum { BENCH_ZERO = OP_KINDS, BENCH_CLIP, BENCH_ADAMW, BENCH_KINDS };
 const char *bench_kind_name(int kind);
+
+/* The kinds in four groups; what is done to rows (norms, SwiGLU, cross
+ * entropy, embedding) is elementwise, what is done to parameters (zeroing and
+ * clipping gradients, AdamW, packing) the optimiser's. */
+enum bench_group {
+    BENCH_GEMM,
+    BENCH_ATTENTION,
+    BENCH_ELEMENTWISE,
+    BENCH_OPTIMISER,
+    BENCH_GROUPS
+};
+enum bench_group bench_group_of(int kind);
+extern const char *const bench_group_name[BENCH_GROUPS];
 
 struct bench_step {
     const char *backend;
@@ -34,6 +47,9 @@ struct bench_step {
     double ms, ms_min, ms_max; /* wall time; the median of the steps */
     double peak_flops;         /* a second, of this dtype's operands */
     double share[BENCH_KINDS]; /* of the time; they add up to 1 */
+    double group_share[BENCH_GROUPS];
+    /* Flops a second of the products, of attention; 0 for the others. */
+    double group_speed[BENCH_GROUPS];
 };
 
 /* The default table: five widths from 32 to 768. */
@@ -49,6 +65,16 @@ void bench_case_for(struct bench_case *c, int64_t d_model);
  * not fit. */
 int bench_step(struct bench_step *r, const struct bench_case *c, int steps,
                struct err *e);
+
+/* `ranks` processes (1, 2, 4 or 8) at once: one data-parallel run of them all,
+ * whose batch has a sequence for each at least, or each a run of its own.  The
+ * rest of the machine should be idle. */
+struct bench_ranks {
+    double ms;       /* a step: the median, of the slowest member */
+    double tokens_s; /* of all ranks */
+};
+int bench_ranks(struct bench_ranks *r, const struct bench_case *c, int ranks,
+                int one_run, int steps, struct err *e);
 
 /* One product of one linear layer of a case, over a sequence: forward, dX,
  * dW. */

@@ -123,8 +123,10 @@ static void dw_block(float *dw, const float *dy, const float *x,
     float *dyp = xp + KB * padded(l->k);
     /* Where a narrow dy is, it stays in cache. */
     int near = l->n <= 256;
+    /* So does a narrow x, but a product reads whole vecs of it. */
+    int in_place = l->k <= 32 && l->k % VW == 0;
 
-    for (int64_t j = 0, w; j < l->k; j += w) {
+    for (int64_t j = 0, w; !in_place && j < l->k; j += w) {
         w = panel_width(l->k - j);
         copy_panel(xp + j * steps, w, x + j, l->k, steps, least(l->k - j, w));
     }
@@ -140,16 +142,16 @@ static void dw_block(float *dw, const float *dy, const float *x,
             struct product p = {.c = c,
                                 .init = c,
                                 .a = near ? dy : dyp,
-                                .b = xp + j * steps,
+                                .b = in_place ? x + j : xp + j * steps,
                                 .ldc = l->k,
                                 .ldi = l->k,
                                 .lda = near ? l->n : DY_LD,
-                                .ldb = panel_width(l->k - j),
+                                .ldb = in_place ? l->k : panel_width(l->k - j),
                                 .m = m,
                                 .k = steps,
                                 .far = l->n * l->k > FAR_FLOATS};
 
-            w = p.ldb;
+            w = panel_width(l->k - j);
             columns(0, &p, least(l->k - j, w));
         }
     }

@@ -15,8 +15,17 @@
 
 /* For each vec v at row position i: at most VW floats, `left` of them. */
 #define EACH_VEC(i, n) (int64_t i = 0; i < (n); i += VW)
-/* Which of the V16 partial sums a vec at position i adds to. */
-#define LANE(i) ((i) / VW % V16)
+/* piece(..., j, left, whole) for each 16 floats of a row from j on; `left`
+ * remain there, and are 16 when whole is 1. */
+#define EACH_16(n, piece, ...)                                                 \
+    do {                                                                       \
+        int64_t j_ = 0;                                                        \
+                                                                               \
+        for (; j_ + 16 <= (n); j_ += 16)                                       \
+            piece(__VA_ARGS__, j_, 16, 1);                                     \
+        if (j_ < (n))                                                          \
+            piece(__VA_ARGS__, j_, (n)-j_, 0);                                 \
+    } while (0)
 
 static void fast_embed(float *x, const float *table, const int32_t *token,
                        int64_t m, int64_t c)
@@ -37,25 +46,76 @@ static void fast_embed_bwd(float *dtable, const float *dx, const int32_t *token,
     }
 }
 
+INLINE void add_squares(vec sum[V16], const float *x, int64_t j, int64_t left,
+                        const int whole)
+{
+    UNROLL
+    for (int i = 0; i < V16; i++) {
+        vec v = vget(x + j + i * VW, left - i * VW, whole);
+
+        sum[i] = vfma(v, v, sum[i]);
+    }
+}
+
+INLINE void scale_piece(float *y, const float *x, const float *g, vec r,
+                        int64_t j, int64_t left, const int whole)
+{
+    UNROLL
+    for (int i = 0; i < V16; i++) {
+        int64_t at = j + i * VW, l = left - i * VW;
+
+        vput(y + at, vget(x + at, l, whole) * r * vget(g + at, l, whole), l,
+             whole);
+    }
+}
+
 static void fast_rmsnorm(float *y, float *rstd, const float *x, const float *g,
                          float eps, int64_t m, int64_t c)
 {
     for (int64_t i = 0; i < m; i++, x += c, y += c) {
         vec sum[V16] = {{0}}, r;
 
-        for
-            EACH_VEC(j, c)
-            {
-                vec v = vload_n(x + j, c - j);
-
-                sum[LANE(j)] = vfma(v, v, sum[LANE(j)]);
-            }
+        EACH_16(c, add_squares, sum, x);
         rstd[i] = 1 / sqrtf(vsum16(sum) / (float)c + eps);
         r = vset(rstd[i]);
-        for
-            EACH_VEC(j, c)
-        vstore_n(y + j, vload_n(x + j, c - j) * r * vload_n(g + j, c - j),
-                 c - j);
+        EACH_16(c, scale_piece, y, x, g, r);
+    }
+}
+
+/* A row on the way back: u = x r is the row over its rms. */
+struct norm_row {
+    float *dx, *dg, *y;
+    const float *dy, *x, *g;
+    vec r, mean, sum[V16];
+};
+
+INLINE void norm_sums(struct norm_row *n, int64_t j, int64_t left,
+                      const int whole)
+{
+    UNROLL
+    for (int i = 0; i < V16; i++) {
+        int64_t at = j + i * VW, l = left - i * VW;
+        vec u = vget(n->x + at, l, whole) * n->r;
+        vec w = vget(n->g + at, l, whole);
+        vec p = u * vget(n->dy + at, l, whole);
+
+        vput(n->y + at, u * w, l, whole);
+        vput(n->dg + at, vget(n->dg + at, l, whole) + p, l, whole);
+        n->sum[i] = vfma(p, w, n->sum[i]);
+    }
+}
+
+INLINE void norm_add(const struct norm_row *n, int64_t j, int64_t left,
+                     const int whole)
+{
+    UNROLL
+    for (int i = 0; i < V16; i++) {
+        int64_t at = j + i * VW, l = left - i * VW;
+        vec u = vget(n->x + at, l, whole) * n->r;
+        vec d = vget(n->dy + at, l, whole) * vget(n->g + at, l, whole);
+        vec dx = vget(n->dx + at, l, whole);
+
+        vput(n->dx + at, vfma(vfma(u, n->mean, d), n->r, dx), l, whole);
     }
 }
 
@@ -63,66 +123,96 @@ static void fast_rmsnorm_bwd(float *dx, float *dg, float *y, const float *dy,
                              const float *x, const float *g, const float *rstd,
                              int64_t m, int64_t c)
 {
-    for (int64_t i = 0; i < m; i++, x += c, y += c, dx += c, dy += c) {
-        vec sum[V16] = {{0}}, r = vset(rstd[i]), mean;
+    struct norm_row n = {.dx = dx, .dg = dg, .y = y, .dy = dy, .x = x, .g = g};
 
-        for
-            EACH_VEC(j, c)
-            {
-                vec u = vload_n(x + j, c - j) * r, d = vload_n(dy + j, c - j);
-                vec w = vload_n(g + j, c - j), p = u * d;
-
-                vstore_n(y + j, u * w, c - j);
-                vstore_n(dg + j, vload_n(dg + j, c - j) + p, c - j);
-                sum[LANE(j)] = vfma(p, w, sum[LANE(j)]);
-            }
-        mean = vset(-vsum16(sum) / (float)c);
-        for
-            EACH_VEC(j, c)
-            {
-                vec u = vload_n(x + j, c - j) * r, d = vload_n(dy + j, c - j);
-                vec w = vload_n(g + j, c - j);
-
-                vstore_n(dx + j,
-                         vfma(vfma(u, mean, d * w), r, vload_n(dx + j, c - j)),
-                         c - j);
-            }
+    for (int64_t i = 0; i < m; i++) {
+        n.r = vset(rstd[i]);
+        for (int k = 0; k < V16; k++)
+            n.sum[k] = vset(0);
+        EACH_16(c, norm_sums, &n);
+        n.mean = vset(-vsum16(n.sum) / (float)c);
+        EACH_16(c, norm_add, &n);
+        n.dx += c;
+        n.y += c;
+        n.dy += c;
+        n.x += c;
     }
 }
 
-/* 1 / (1 + exp(-x)) */
-INLINE vec vsigmoid(vec x)
+/* x[i] = 1 / (1 + exp(-x[i])), n vecs */
+INLINE void vsigmoids(vec *x, const int n)
 {
-    return vset(1) / (vset(1) + vexp2(vmin(vset(126), x * vset(-LOG2E))));
+    UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] = vmin(vset(126), x[i] * vset(-LOG2E));
+    vexp2s(x, n);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        x[i] = vset(1) / (vset(1) + x[i]);
+}
+
+/* n vecs of a row, the last one perhaps not whole: `left` floats in all. */
+INLINE void swiglu_vecs(float *act, const float *gu, int64_t f, int64_t left,
+                        const int n)
+{
+    vec g[4], s[4];
+
+    UNROLL
+    for (int i = 0; i < n; i++)
+        s[i] = g[i] = vload_n(gu + i * VW, left - i * VW);
+    vsigmoids(s, n);
+    UNROLL
+    for (int i = 0; i < n; i++)
+        vstore_n(act + i * VW,
+                 g[i] * s[i] * vload_n(gu + f + i * VW, left - i * VW),
+                 left - i * VW);
 }
 
 static void fast_swiglu(float *act, const float *gu, int64_t m, int64_t f)
 {
-    for (int64_t i = 0; i < m; i++, act += f, gu += 2 * f)
-        for
-            EACH_VEC(j, f)
-            {
-                vec g = vload_n(gu + j, f - j), u = vload_n(gu + f + j, f - j);
+    for (int64_t i = 0; i < m; i++, act += f, gu += 2 * f) {
+        int64_t j = 0;
 
-                vstore_n(act + j, g * vsigmoid(g) * u, f - j);
-            }
+        for (; j + 4 * VW <= f; j += 4 * VW)
+            swiglu_vecs(act + j, gu + j, f, 4 * VW, 4);
+        for (; j < f; j += VW)
+            swiglu_vecs(act + j, gu + j, f, f - j, 1);
+    }
+}
+
+INLINE void swiglu_bwd_vecs(float *dgu, float *act, const float *dact,
+                            const float *gu, int64_t f, int64_t left,
+                            const int n)
+{
+    vec s[4];
+
+    UNROLL
+    for (int i = 0; i < n; i++)
+        s[i] = vload_n(gu + i * VW, left - i * VW);
+    vsigmoids(s, n);
+    UNROLL
+    for (int i = 0; i < n; i++) {
+        int64_t at = i * VW, l = left - at;
+        vec h = vload_n(gu + at, l) * s[i], u = vload_n(gu + f + at, l);
+        vec d = vload_n(dact + at, l);
+
+        vstore_n(act + at, h * u, l);
+        /* silu'(g) = s + g s (1 - s) */
+        vstore_n(dgu + at, d * u * vfma(h, vset(1) - s[i], s[i]), l);
+        vstore_n(dgu + f + at, d * h, l);
+    }
 }
 
 static void fast_swiglu_bwd(float *dgu, float *act, const float *dact,
                             const float *gu, int64_t m, int64_t f)
 {
     for (int64_t i = 0; i < m; i++, act += f, dact += f) {
-        for
-            EACH_VEC(j, f)
-            {
-                vec g = vload_n(gu + j, f - j), u = vload_n(gu + f + j, f - j);
-                vec d = vload_n(dact + j, f - j), s = vsigmoid(g), h = g * s;
+        int64_t j = 0;
 
-                vstore_n(act + j, h * u, f - j);
-                /* silu'(g) = s + g s (1 - s) */
-                vstore_n(dgu + j, d * u * vfma(h, vset(1) - s, s), f - j);
-                vstore_n(dgu + f + j, d * h, f - j);
-            }
+        for (; j + 4 * VW <= f; j += 4 * VW)
+            swiglu_bwd_vecs(dgu + j, act + j, dact + j, gu + j, f, 4 * VW, 4);
+        for (; j < f; j += VW)
+            swiglu_bwd_vecs(dgu + j, act + j, dact + j, gu + j, f, f - j, 1);
         gu += 2 * f;
         dgu += 2 * f;
     }
@@ -157,11 +247,18 @@ static float row_exp(float *z, float max, int64_t n)
 
     for (; j + 64 <= n; j += 64) {
         UNROLL
-        for (int i = 0; i < 4 * V16; i++) {
-            vec e = vexp2((vload(z + j + i * VW) - m) * l);
+        for (int g = 0; g < 4 * V16; g += 4) {
+            vec e[4];
 
-            vstore(z + j + i * VW, e);
-            sum[i] += e;
+            UNROLL
+            for (int i = 0; i < 4; i++)
+                e[i] = (vload(z + j + (g + i) * VW) - m) * l;
+            vexp2s(e, 4);
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                vstore(z + j + (g + i) * VW, e[i]);
+                sum[g + i] += e[i];
+            }
         }
     }
     for (int64_t i = 0; j < n; j += VW, i++) {

@@ -206,6 +206,23 @@ INLINE void vstore_n(float *p, vec v, int64_t n)
         vstore_part(p, v, n);
 }
 
+/* A vec of a row of which `left` floats remain, perhaps none; `whole`: known to
+ * be VW or more. */
+INLINE vec vget(const float *p, int64_t left, const int whole)
+{
+    return whole || left >= VW ? vload(p)
+           : left > 0          ? vload_part(p, left)
+                               : vset(0);
+}
+
+INLINE void vput(float *p, vec v, int64_t left, const int whole)
+{
+    if (whole || left >= VW)
+        vstore(p, v);
+    else if (left > 0)
+        vstore_part(p, v, left);
+}
+
 /* Each lane as bf16 sees it: rounded to the upper 16 bits, ties to even; a
  * NaN stays one. */
 INLINE vec vbf16(vec x)
@@ -216,18 +233,26 @@ INLINE vec vbf16(vec x)
     return vselect((veci)(x == x), r, x);
 }
 
+typedef float vec4 __attribute__((vector_size(16)));
+typedef float vec8 __attribute__((vector_size(32)));
+
 /* Sums of 16 lanes: lane i + lane i + 8, then + 4, + 2, + 1. */
 INLINE float vsum16(const vec *v)
 {
-    float x[16];
-
-    UNROLL
-    for (int i = 0; i < V16; i++)
-        vstore(x + i * VW, v[i]);
-    for (int w = 8; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            x[i] += x[i + w];
-    return x[0];
+#if VW == 16
+    vec8 y = __builtin_shufflevector(v[0], v[0], 0, 1, 2, 3, 4, 5, 6, 7) +
+             __builtin_shufflevector(v[0], v[0], 8, 9, 10, 11, 12, 13, 14, 15);
+#elif VW == 8
+    vec8 y = v[0] + v[1];
+#endif
+#if VW == 4
+    vec4 x = (v[0] + v[2]) + (v[1] + v[3]);
+#else
+    vec4 x = __builtin_shufflevector(y, y, 0, 1, 2, 3) +
+             __builtin_shufflevector(y, y, 4, 5, 6, 7);
+#endif
+    x += __builtin_shufflevector(x, x, 2, 3, 2, 3);
+    return x[0] + x[1];
 }
 
 /* Rows become columns of a square block of VW x VW.  Interleaving rows i and

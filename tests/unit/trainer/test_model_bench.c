@@ -28,11 +28,16 @@ static void shares_add_up_and_the_median_is_between(void **state)
     struct bench_case c = bench_cases[0];
     struct bench_step r;
     struct err e;
-    double sum = 0;
+    double sum = 0, groups = 0;
 
     (void)state;
     c.tokens = c.model.seq_len;
     assert_int_equal(bench_step(&r, &c, 4, &e), 0);
+    for (int g = 0; g < BENCH_GROUPS; g++)
+        groups += r.group_share[g];
+    assert_true(fabs(groups - 1) < 1e-9);
+    assert_true(r.group_speed[BENCH_GEMM] > 0);
+    assert_true(r.group_speed[BENCH_ATTENTION] > 0);
     for (int k = 0; k < BENCH_KINDS; k++) {
         assert_true(r.share[k] >= 0);
         assert_true(strlen(bench_kind_name(k)) > 0);
@@ -41,6 +46,28 @@ static void shares_add_up_and_the_median_is_between(void **state)
     assert_true(fabs(sum - 1) < 1e-9);
     assert_true(r.ms_min <= r.ms && r.ms <= r.ms_max && r.ms_min > 0);
     assert_true(r.peak_flops > 0);
+}
+
+/* Two members share a batch; two runs have one each. */
+static void ranks_are_timed_together_and_apart(void **state)
+{
+    struct bench_case c = bench_cases[0];
+    struct bench_ranks r[2];
+    struct err e;
+
+    (void)state;
+    c.tokens = 2 * c.model.seq_len;
+    for (int one_run = 0; one_run < 2; one_run++) {
+        double steps, tokens = (double)c.tokens;
+
+        assert_int_equal(bench_ranks(&r[one_run], &c, 2, one_run, 3, &e), 0);
+        assert_true(r[one_run].ms > 0);
+        steps = r[one_run].tokens_s / tokens * r[one_run].ms * 1e-3;
+        if (one_run)
+            assert_true(fabs(steps - 1) < 1e-9);
+        else
+            assert_true(steps >= 2 - 1e-9);
+    }
 }
 
 static void a_case_of_any_width_is_a_possible_model(void **state)
@@ -78,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_of_a_step_is_counted_exactly),
         cmocka_unit_test(shares_add_up_and_the_median_is_between),
+        cmocka_unit_test(ranks_are_timed_together_and_apart),
         cmocka_unit_test(a_case_of_any_width_is_a_possible_model),
         cmocka_unit_test(throughput_is_a_table_by_width),
     };
