@@ -1,6 +1,7 @@
 /* cmd_plan: every run of a study with what it costs, before it is paid. */
 #include "base/mem.h"
 #include "runner/cmd.h"
+#include "runner/measure.h"
 #include "runner/plan_device.h"
 #include "runner/plan_view.h"
 #include "sweep/axis.h"
@@ -197,6 +198,7 @@ static int usable_cores(void)
 struct price_opts {
     const char *device;
     double speed, mfu, money, watts; /* mfu, watts < 0: not given */
+    int measure;
 };
 
 /* Throughput and prices as asked for. */
@@ -219,6 +221,11 @@ static int set_price(struct plan_view *v, const struct price_opts *o,
         return err_set(e, ERR_USAGE,
                        "--mfu: of a --device with a known peak, and without "
                        "--speed");
+    if (o->measure && (o->speed > 0 || v->device->peak > 0))
+        return err_set(e, ERR_USAGE,
+                       "--measure: without --speed and --device: it times "
+                       "this machine");
+    v->measure = o->measure;
     v->watts = o->watts < 0 ? v->device->watts : o->watts;
     v->money = o->money;
     if (o->speed > 0)
@@ -226,6 +233,8 @@ static int set_price(struct plan_view *v, const struct price_opts *o,
             .n = 1, .d_model = {1}, .flops_per_s = {o->speed}};
     else if (v->device->peak > 0)
         cost_device(&v->cost, v->device, o->mfu < 0 ? PRICE_MFU : o->mfu);
+    else if (o->measure)
+        measure_init(&v->cost);
     else
         cost_default(&v->cost);
     return 0;
@@ -247,6 +256,8 @@ static int plan_main(const struct command *self, int argc, char **argv)
          "slots to pack the runs on (cores)"},
         {"speed", 0, OPT_DOUBLE, &price.speed, "F",
          "exact flops a second of one slot, instead of the table"},
+        {"measure", 0, OPT_FLAG, &price.measure, NULL,
+         "time steps of the study's models here, instead of the table"},
         {"device", 0, OPT_STRING, &price.device, "NAME",
          "a slot is one of these: core, h100, h200, h800, a100, ..."},
         {"mfu", 0, OPT_DOUBLE, &price.mfu, "F",
@@ -299,16 +310,19 @@ static int plan_main(const struct command *self, int argc, char **argv)
 
 const struct command cmd_plan = {
     .name = "plan",
-    .synopsis = "plan STUDY [--db FILE] [--slots N] [--device NAME [--mfu F]] "
-                "[--speed F] [--price P] [--watts W] [--json | --csv]",
+    .synopsis =
+        "plan STUDY [--db FILE] [--slots N] [--device NAME [--mfu F]] "
+        "[--measure | --speed F] [--price P] [--watts W] [--json | --csv]",
     .summary = "every run of a study, and what it costs",
     .help =
         "Prints each run with its size, tokens, compute, memory and predicted "
         "time, the runs\nthat can hardly be trained well and why, and totals "
         "with the makespan.  Nothing is\nrun and nothing is written.\n\n"
         "Compute is M D (DeepSeek LLM Eq. 2) on the tokens a run really sees. "
-        " Times come\nfrom a rough table of one core's throughput; `loglog "
-        "bench --train` measures\nyours, and --speed gives one, or --device "
+        " Times come\nfrom a rough table of one core's throughput; --measure "
+        "times a few steps of\nthe study's own models on this machine "
+        "(seconds; stop other work), "
+        "--speed gives\none, or --device "
         "with --mfu: that share of "
         "the\ndense bf16 peak that its maker states.  Hours are of one "
         "device, energy is its power\nat full load for all of them, money "

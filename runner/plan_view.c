@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "db/fits.h"
 #include "db/runs.h"
+#include "runner/measure.h"
 #include "sweep/axis.h"
 #include "sweep/flops.h"
 #include "sweep/trunk.h"
@@ -13,14 +14,16 @@
 #include <string.h>
 
 /* Rows for the runs of stage k; state[i] NULL or what became of run i. */
-static void add_rows(struct plan_view *v, int k, struct plan *p,
-                     const enum run_state *state)
+static int add_rows(struct plan_view *v, int k, struct plan *p,
+                    const enum run_state *state, struct err *e)
 {
     struct stage_view *st = &v->stage[k];
     struct plan left;
 
     if (st->from != FROM_DB)
         trunk_plan(p, 0, v->study.stage[k].trunk);
+    if (v->measure && measure_plan(&v->cost, p, e))
+        return -1;
     cost_plan(p, &v->cost);
     disk_add(&v->disk, p, v->slots);
     plan_init(&left);
@@ -46,6 +49,7 @@ static void add_rows(struct plan_view *v, int k, struct plan *p,
     }
     st->makespan = cost_makespan(&left, 0, v->slots);
     plan_release(&left);
+    return 0;
 }
 
 /* The stage as it stands in the database; returns 1 if it is there. */
@@ -55,6 +59,7 @@ static int take_stored(struct plan_view *v, int k, struct err *e)
     struct plan p;
     enum run_state *state;
     size_t n, m = 0;
+    int rc = 0;
 
     if (!v->db)
         return 0;
@@ -67,12 +72,12 @@ static int take_stored(struct plan_view *v, int k, struct err *e)
             if (plan_add(&p, &run[i].plan))
                 state[m++] = run[i].state;
         v->stage[k].from = FROM_DB;
-        add_rows(v, k, &p, state);
+        rc = add_rows(v, k, &p, state, e);
         free(state);
         plan_release(&p);
     }
     free(run);
-    return n > 0;
+    return rc ? -1 : n > 0;
 }
 
 /* What Eq. 4 and the stage's hyper-parameters would choose for a budget. */
@@ -150,7 +155,7 @@ static int plan_one(struct plan_view *v, int k, struct plan_context *ctx,
     else
         rc = plan_stage(&p, &v->study, k, ctx, e);
     if (!rc)
-        add_rows(v, k, &p, NULL);
+        rc = add_rows(v, k, &p, NULL, e);
     plan_release(&p);
     return rc;
 }

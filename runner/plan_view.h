@@ -32,6 +32,7 @@ struct plan_view {
     int data_known;
     struct str data_note; /* why not */
     struct cost_model cost;
+    int measure; /* fill cost from this machine, measure_init()ed */
     const struct device *device; /* that cost and price speak of */
     double watts;                /* of one */
     double money;                /* an hour of one; 0: not said */
@@ -45,9 +46,9 @@ struct plan_view {
 };
 
 /* Read the study, look at its data and, if db is not NULL and the file is
- * there, at what was done; plan and price every stage.  v->cost, device,
- * watts, money and slots are the caller's to set before; everything else is
- * zero.  Release it also after a failure. */
+ * there, at what was done; plan and price every stage.  v->cost, measure,
+ * device, watts, money and slots are the caller's to set before; everything
+ * else is zero.  Release it also after a failure. */
 int plan_view_read(struct plan_view *v, const char *study, const char *db,
                    struct err *e);
 void plan_view_release(struct plan_view *v);

@@ -70,7 +70,6 @@ static double activation_floats(const struct model_spec *m)
 double run_bytes(const struct run_spec *s, int gang)
 {
     struct model_count c;
-    double word = s->dtype == DTYPE_BF16 ? 2 : 4;
     double blocks = 1, packed, logits;
     int leaves = run_leaves(s);
 
@@ -82,9 +81,10 @@ double run_bytes(const struct run_spec *s, int gang)
         blocks++;
     if (gang > 1)
         blocks++;
-    /* Each matrix packed for the forward and for the backward product. */
-    packed = 2 * word *
-             (c.matrix + (double)s->model.vocab * (double)s->model.d_model);
+    /* Each matrix packed for the forward and for the backward product, in fp32
+     * whatever the operands are rounded to. */
+    packed =
+        2 * 4 * (c.matrix + (double)s->model.vocab * (double)s->model.d_model);
     logits = 4 * (double)s->model.seq_len * (double)s->model.vocab;
     return c.params * (4 + 8 + 4 * blocks) + packed +
            4 * activation_floats(&s->model) + logits;

@@ -119,6 +119,9 @@ struct backend {
     /* n floats; decay is 1 - lr weight_decay, or 1. */
     void (*adamw)(float *p, float *m, float *v, const float *g,
                   const struct adamw_step *s, float decay, size_t n);
+
+    /* w[i] = std rng_normal(seed, RNG_INIT, at + i) */
+    void (*normals)(float *w, uint64_t seed, uint64_t at, double std, size_t n);
 };
 
 /* The vector kernels, one set of sources compiled per target (cpu/fast.h).

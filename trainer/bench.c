@@ -186,28 +186,44 @@ int bench_gemm(struct bench_gemm *rows, const struct bench_case *c,
 
 /* ---------------------------------------------------------- throughput */
 
+#define RATE_STEPS 5
+#define RATE_ROWS 4
+
+int bench_rate(double *flops_per_s, const struct run_spec *spec, struct err *e)
+{
+    int64_t rows = spec->batch_tokens / spec->model.seq_len;
+    struct bench_case c = {.model = spec->model, .dtype = spec->dtype};
+    struct model_count count;
+    struct bench_step r;
+
+    rows = rows < 1 ? 1 : rows > RATE_ROWS ? RATE_ROWS : rows;
+    c.tokens = rows * c.model.seq_len;
+    if (bench_step(&r, &c, RATE_STEPS, e))
+        return -1;
+    model_count(&count, &c.model);
+    *flops_per_s = count.exact * (double)c.tokens / (r.ms * 1e-3);
+    return 0;
+}
+
 int bench_throughput(struct cost_model *cost, int64_t dtype, struct err *e)
 {
     static const int64_t width[] = {16, 32, 64, 128, 256};
     int n = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(width); i++) {
+        struct run_spec s = {.dtype = dtype};
         struct bench_case c;
-        struct model_count count;
-        struct bench_step r;
 
         /* Small in everything but the width: one layer kind repeated costs
          * the same a layer, and a byte vocabulary is the usual one. */
         bench_case_for(&c, width[i]);
-        c.model.vocab = 256;
-        c.model.n_layer = 2;
-        c.tokens = width[i] > 64 ? SEQ_LEN : 2 * SEQ_LEN;
-        c.dtype = dtype;
-        if (bench_step(&r, &c, 5, e))
+        s.model = c.model;
+        s.model.vocab = 256;
+        s.model.n_layer = 2;
+        s.batch_tokens = width[i] > 64 ? SEQ_LEN : 2 * SEQ_LEN;
+        if (bench_rate(&cost->flops_per_s[n], &s, e))
             return -1;
-        model_count(&count, &c.model);
-        cost->d_model[n] = (double)width[i];
-        cost->flops_per_s[n++] = count.exact * (double)c.tokens / (r.ms * 1e-3);
+        cost->d_model[n++] = (double)width[i];
     }
     cost->n = n;
     return 0;

@@ -44,7 +44,6 @@
 #include "trainer/model.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "trainer/backend.h"
 
@@ -353,14 +352,13 @@ void model_init(struct model *m, int64_t seed)
 {
     for (int i = 0; i < m->table.n; i++) {
         const struct param *p = &m->table.param[i];
-        size_t end = p->offset + (size_t)(p->rows * p->cols);
+        float *w = m->params + p->offset;
+        size_t n = (size_t)(p->rows * p->cols);
 
-        for (size_t j = p->offset; j < end; j++)
-            m->params[j] =
-                p->kind == PARAM_NORM
-                    ? 1
-                    : (float)((double)p->init_std *
-                              rng_normal((uint64_t)seed, RNG_INIT, j));
+        if (p->kind != PARAM_NORM)
+            m->be->normals(w, (uint64_t)seed, p->offset, p->init_std, n);
+        for (size_t j = 0; p->kind == PARAM_NORM && j < n; j++)
+            w[j] = 1;
     }
     model_refresh(m);
 }

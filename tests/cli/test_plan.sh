@@ -42,6 +42,10 @@ plan --speed 1e12 --watts 100
 claim "a speed of one's own" \
     't["price"]["money"] is None and close(t["price"]["kwh"], 0.1 * t["price"]["hours"])'
 
+plan --measure
+claim "a speed that was measured: of one width, above 1 and below 1e4 GFLOP/s" \
+    '1e9 < sum(r["flops_exact"] * (1 - r["trunk_step"] / r["steps"]) for r in p["runs"]) / t["seconds"] < 1e13'
+
 sed -i 's/batch: 1024/batch: 1024, trunk: false/' study.yaml
 plan
 claim "no trunks" 't["trunk_saved_flops"] == 0 and t["disk"]["trunks"] == 0'
@@ -50,5 +54,6 @@ refuses 2 "did you mean 'h100'" "$LOGLOG" plan study.yaml --device h10
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --device h100 --mfu 1.5
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --mfu 0.4
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --device h100 --mfu 0.4 --speed 1e9
+refuses 2 '--measure' "$LOGLOG" plan study.yaml --measure --speed 1e9
 refuses 2 '--price' "$LOGLOG" plan study.yaml --price -1
 conclude

@@ -2,6 +2,7 @@
  * avx2.c and portable.c, which say what it is called and when it may run. */
 #include "trainer/cpu/attention.h"
 #include "trainer/cpu/linear.h"
+#include "trainer/cpu/normals.h"
 #include "trainer/cpu/rows.h"
 
 /* PEAK_CHAINS accumulators hide the latency and leave registers free. */
@@ -59,5 +60,5 @@ static size_t fast_scratch_bytes_bf16(const struct backend_shape *s)
         .attention_bwd = fast_attention_bwd, .swiglu = fast_swiglu,            \
         .swiglu_bwd = fast_swiglu_bwd, .xent = fast_xent,                      \
         .xent_loss = fast_xent_loss, .sum_squares = fast_sum_squares,          \
-        .adamw = fast_adamw                                                    \
+        .adamw = fast_adamw, .normals = fast_normals                           \
     }

@@ -2,6 +2,7 @@
  * It is the truth for the other backends and is read as the definition of
  * what they compute; it is not meant to be fast. */
 #include "trainer/cpu/reference.h"
+#include "base/rng.h"
 #include "trainer/adamw.h"
 #include "trainer/backend.h"
 #include "trainer/cpu/bf16.h"
@@ -212,6 +213,12 @@ static double sum_squares(const float *g, size_t n)
     return s;
 }
 
+static void normals(float *w, uint64_t seed, uint64_t at, double std, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        w[i] = (float)(std * rng_normal(seed, RNG_INIT, at + i));
+}
+
 static void adamw(float *p, float *m, float *v, const float *g,
                   const struct adamw_step *s, float decay, size_t n)
 {
@@ -259,7 +266,7 @@ LINEAR(_bf16, 1)
         .rmsnorm_bwd = rmsnorm_bwd, .attention = reference_attention,          \
         .attention_bwd = reference_attention_bwd, .swiglu = swiglu,            \
         .swiglu_bwd = swiglu_bwd, .xent = xent, .xent_loss = xent_loss,        \
-        .sum_squares = sum_squares, .adamw = adamw                             \
+        .sum_squares = sum_squares, .adamw = adamw, .normals = normals         \
     }
 
 const struct backend backend_reference = TABLE("reference", _fp32, 0);

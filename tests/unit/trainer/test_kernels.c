@@ -496,12 +496,47 @@ static void transposition(void **state)
             assert_true(x[i][j] == (float)(j * VW + i));
 }
 
+/* The numbers of rng_normal, from any position on, to the last bit or one. */
+static void check_normals(const struct backend *fast,
+                          const struct backend *plain)
+{
+    static const struct {
+        uint64_t at;
+        size_t n;
+    } part[] = {{0, 1}, {5, 777}, {(UINT64_C(1) << 32) - 300, 600}};
+    const uint64_t seed = UINT64_C(0x123456789abcdef);
+
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        size_t n = part[i].n;
+        float *w[3];
+
+        for (int j = 0; j < 3; j++)
+            w[j] = floats(n, 1, 1);
+        fast->normals(w[0], seed, part[i].at, 0.02, n);
+        plain->normals(w[1], seed, part[i].at, 0.02, n);
+        backend_portable.normals(w[2], seed, part[i].at, 0.02, n);
+        assert_memory_equal(w[0], w[2], n * sizeof *w[0]);
+        for (size_t k = 0; k < n; k++)
+            assert_true(fabsf(w[0][k] - w[1][k]) <= 1.2e-7f * fabsf(w[1][k]));
+        assert_true(w[0][n] == 77);
+        for (int j = 0; j < 3; j++)
+            free(w[j]);
+    }
+}
+
+static void initial_weights(void **state)
+{
+    (void)state;
+    on_every_backend(check_normals);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_layers),
         cmocka_unit_test(linear_layers_in_parts),
         cmocka_unit_test(attention_both_ways),
+        cmocka_unit_test(initial_weights),
         cmocka_unit_test(attention_of_extreme_scores),
         cmocka_unit_test(norms),
         cmocka_unit_test(swiglus),
