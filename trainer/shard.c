@@ -322,15 +322,29 @@ void shard_document(int64_t *from, int64_t *n, const struct shard_set *set,
     *n = end - start;
 }
 
+/* Bytes are most sets' tokens, and a loop over bytes alone is done in vecs. */
+static uint8_t largest_byte(const uint8_t *tokens, int64_t n)
+{
+    uint8_t largest = 0;
+
+    for (int64_t i = 0; i < n; i++)
+        largest = tokens[i] > largest ? tokens[i] : largest;
+    return largest;
+}
+
 uint32_t shard_largest(const uint8_t *tokens, int width, int64_t n, int64_t *at)
 {
     uint32_t largest = 0;
 
     *at = 0;
+    if (width == 1 && n > 0) {
+        largest = largest_byte(tokens, n);
+        *at = (const uint8_t *)memchr(tokens, (int)largest, (size_t)n) - tokens;
+        return largest;
+    }
     for (int64_t i = 0; i < n; i++) {
-        uint32_t v = width == 1   ? tokens[i]
-                     : width == 2 ? (uint32_t)le_get(tokens + 2 * i, 2)
-                                  : (uint32_t)le_get(tokens + 4 * i, 4);
+        uint32_t v = (uint32_t)le_get(tokens + i * width, width);
+
         if (v > largest) {
             largest = v;
             *at = i;
@@ -374,7 +388,9 @@ static int verify_distinct(const struct shard_set *set, struct err *e)
 
     for (int64_t k = 0; k < set->n_piece; k++) {
         const struct shard_piece *p = &set->piece[k];
-        for (int64_t i = 0; i < p->n; i++)
+        for (int64_t i = 0; p->width == 1 && i < p->n; i++)
+            seen[p->tokens[i]] = 1;
+        for (int64_t i = 0; p->width > 1 && i < p->n; i++)
             seen[le_get(p->tokens + i * p->width, p->width)] = 1;
     }
     for (int64_t i = 0; i < set->manifest.info.vocab; i++)
