@@ -103,6 +103,19 @@ static void surface_resample(struct laws *l, struct laws_surface *s)
     s->boot = NULL;
 }
 
+static void fit_others(struct laws_surface *s, const struct surface_data *d)
+{
+    static const enum surface_form forms[LAWS_OTHER] = {
+        SURFACE_TIED, SURFACE_POWER, SURFACE_SKALING};
+
+    for (int i = 0; i < LAWS_OTHER; i++) {
+        struct surface_options o = surface_defaults;
+        o.form = forms[i];
+        o.profile = 0;
+        s->n_other += !surface_fit(&s->other[s->n_other], d, &o, NULL);
+    }
+}
+
 static void fit_surface(struct laws *l, const struct points *p)
 {
     struct surface_options o = surface_defaults;
@@ -129,6 +142,8 @@ static void fit_surface(struct laws *l, const struct points *p)
         return;
     l->have_surface = 1;
     surface_resample(l, s);
+    if (l->opts.surfaces)
+        fit_others(s, &d);
 }
 
 /* --- all --- */

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#define LAWS_OTHER 3
+
 /* L(M, D) = E + A/M^alpha + B/D^beta of the isoflop runs, and its parameters
  * over resamples of the runs. */
 struct laws_surface {
@@ -17,6 +19,9 @@ struct laws_surface {
     struct surface_fit fit;
     struct bootstrap draws; /* 5 statistics: E, A, B, alpha, beta */
     int have_draws;
+    /* Other forms on the same runs, for opinions. */
+    struct surface_fit other[LAWS_OTHER];
+    int n_other;
 };
 
 #endif

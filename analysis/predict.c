@@ -123,6 +123,80 @@ static double ask_surface(struct prediction *p, const struct laws *l)
     return NAN;
 }
 
+/* What the other forms of the surface say, without a vote; the range of all
+ * of them. */
+static void ask_others(struct prediction *p, const struct laws *l)
+{
+    static const char *const name[SURFACE_FORMS] = {
+        [SURFACE_TIED] = "E + A/M^alpha + B/D^alpha",
+        [SURFACE_POWER] = "A/M^alpha + B/D^beta",
+        [SURFACE_SKALING] = "E + (A/M^al + B/D^be)^k"};
+    double lo = INFINITY, hi = 0;
+
+    if (!l->have_surface)
+        return;
+    for (int i = -1; i < l->surface->n_other; i++) {
+        const struct surface *s =
+            i < 0 ? &l->surface->fit.s : &l->surface->other[i].s;
+        double bpb = surface_loss(s, p->M, p->D, NAN), M, D, best;
+        if (!isfinite(bpb))
+            continue;
+        lo = fmin(lo, bpb);
+        hi = fmax(hi, bpb);
+        if (i < 0)
+            continue;
+        if (surface_optimum(&M, &D, &best, s, p->flops, 1, NULL))
+            M = NAN;
+        add_opinion(p, name[s->form], bpb, NAN, NAN, M);
+    }
+    if (l->surface->n_other && hi > 0) {
+        p->surfaces_lo = lo;
+        p->surfaces_hi = hi;
+    }
+}
+
+/* Tokens at which a model of size M has this loss; INFINITY when it never
+ * has. */
+static double tokens_for(const struct surface *s, double M, double loss)
+{
+    double lo = 1, hi = 1e40;
+
+    if (!(surface_loss(s, M, hi, NAN) < loss))
+        return INFINITY;
+    for (int i = 0; i < 200 && hi > lo * (1 + 1e-12); i++) {
+        double D = sqrt(lo * hi);
+        if (surface_loss(s, M, D, NAN) < loss)
+            hi = D;
+        else
+            lo = D;
+    }
+    return hi;
+}
+
+/* The cost of being off, by a surface that is identified. */
+static void being_off(struct prediction *p, const struct laws *l)
+{
+    static const double factor[PREDICT_OVER] = {2, 4, 8, 16};
+    const struct surface *s = &l->surface->fit.s;
+    double M, D, best;
+
+    if (!l->have_surface || !l->surface->fit.identified ||
+        surface_optimum(&M, &D, &best, s, p->flops, 1, NULL))
+        return;
+    p->half_M = surface_loss(s, M / 2, D * 2, NAN) / best - 1;
+    p->double_M = surface_loss(s, M * 2, D / 2, NAN) / best - 1;
+    for (int i = 0; i < PREDICT_OVER; i++) {
+        struct over_trained *o = &p->over[p->n_over++];
+        double k = factor[i], tokens = tokens_for(s, M / k, best);
+        *o = (struct over_trained){
+            .factor = k,
+            .excess = surface_loss(s, M / k, D * k, NAN) / best - 1,
+            .flops = M / k * tokens / p->flops,
+            /* parameters go with M near the chosen shape */
+            .tokens_per_param = tokens / (p->params * (M / k) / p->M)};
+    }
+}
+
 static void say_loss(struct prediction *p, const struct laws *l,
                      const struct curve_forecast *c, double cost)
 {
@@ -164,6 +238,7 @@ static void forecast(struct prediction *p, const struct laws *l)
     p->double_M = p->half_M;
     if (!isfinite(l->isoflop.off))
         p->half_M = p->double_M = NAN;
+    being_off(p, l);
     p->loss_identified =
         !curve_forecast(&c, &l->curve, p->flops, p->level, off_cost(l, sd));
     if (!p->loss_identified) {
@@ -179,6 +254,7 @@ static void forecast(struct prediction *p, const struct laws *l)
     add_opinion(p, "E + k C^-p", c.with_E * (1 + cost), NAN, NAN, NAN);
     add_opinion(p, "k C^-p", c.pure * (1 + cost), NAN, NAN, NAN);
     surface = ask_surface(p, l);
+    ask_others(p, l);
     if (isfinite(surface) && (surface < p->lo || surface > p->hi)) {
         str_addf(&p->how, "the interval is stretched to the surface's %.4f\n",
                  surface);
@@ -218,6 +294,7 @@ int predict(struct prediction *p, const struct laws *l, double flops,
                        flops);
     memset(p, 0, sizeof *p);
     str_init(&p->how);
+    p->surfaces_lo = p->surfaces_hi = NAN;
     p->flops = flops;
     p->level = l->opts.level;
     p->metric_bpb = l->isoflop.metric_bpb;

@@ -29,6 +29,7 @@ struct laws_opts {
     enum hyper_source hyper; /* HYPER_FITTED, HYPER_DEEPSEEK, HYPER_FIXED */
     double lr_fixed;         /* HYPER_FIXED */
     double batch_fixed;
+    int surfaces;  /* 1: fit further forms of the surface, for opinions */
     double level;  /* of every interval, 0.90 */
     int bootstrap; /* 1000 */
     uint64_t seed; /* 1 */
@@ -61,11 +62,21 @@ int laws_fit(struct laws *l, const struct points *hyper,
 void laws_release(struct laws *l);
 
 /* One opinion about the loss at a budget, of one run of the chosen shape. */
-#define PREDICT_OPINIONS 6
+#define PREDICT_OPINIONS 8
 struct opinion {
     const char *name;   /* "average over exponents", "L = E + k C^-p", ... */
     double bpb, lo, hi; /* NaN where it has no interval */
     double M;           /* the size it would choose; NaN: no opinion */
+};
+
+/* A model smaller than the best by `factor`, by the surface. */
+#define PREDICT_OVER 4
+struct over_trained {
+    double factor;
+    double excess; /* relative loss above the best, at the same compute */
+    double flops;  /* compute for the loss of the best, over that of the best;
+                      INFINITY: out of its reach */
+    double tokens_per_param; /* then */
 };
 
 struct prediction {
@@ -90,8 +101,14 @@ struct prediction {
     struct opinion opinion[PREDICT_OPINIONS];
     int n_opinion;
     /* the cost of being off: relative excess loss at 0.5x and 2x M_opt (same
-     * compute), NaN if unknown */
+     * compute) by the surface where it is identified, else by the curvature of
+     * the profiles; NaN if unknown */
     double half_M, double_M;
+    struct over_trained over[PREDICT_OVER]; /* empty without a surface */
+    int n_over;
+    /* lowest and highest loss of the surfaces at the chosen shape; NaN with
+     * fewer than two */
+    double surfaces_lo, surfaces_hi;
 };
 
 /* Predict for one budget.  -1 with *e when nothing can be said: no laws that

@@ -57,6 +57,21 @@ static json_t *opinions(const struct prediction *p)
     return list;
 }
 
+static json_t *over_trained(const struct prediction *p)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < p->n_over; i++) {
+        json_t *o = json_object();
+        set(o, "smaller_by", p->over[i].factor);
+        set(o, "excess_same_flops", p->over[i].excess);
+        set(o, "flops_same_loss", p->over[i].flops);
+        set(o, "tokens_per_param", p->over[i].tokens_per_param);
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static void set_model(json_t *o, const struct prediction *p)
 {
     const struct model_spec *m = &p->choice.model;
@@ -103,6 +118,8 @@ char *prediction_json(const struct prediction *p)
     set(o, "batch_tokens_law", p->batch_tokens);
     set(o, "excess_at_half_M", p->half_M);
     set(o, "excess_at_double_M", p->double_M);
+    json_object_set_new(o, "over_trained", over_trained(p));
+    json_object_set_new(o, "surfaces", pair(p->surfaces_lo, p->surfaces_hi));
     json_object_set_new(id, "allocation",
                         json_boolean(p->allocation_identified));
     json_object_set_new(id, "hyper", json_boolean(p->hyper_identified));
@@ -136,6 +153,28 @@ static void print_opinions(struct str *out, const struct prediction *p)
     }
 }
 
+/* The cost of being off, and of over-training on purpose. */
+static void print_off(struct str *out, const struct prediction *p)
+{
+    if (isfinite(p->half_M))
+        str_addf(out,
+                 "  off     half the best size +%.2f %%, twice it +%.2f %% at "
+                 "the same compute\n",
+                 100 * p->half_M, 100 * p->double_M);
+    for (int i = 0; i < p->n_over; i++) {
+        const struct over_trained *o = &p->over[i];
+        str_addf(out, "  over    1/%-2.0f of the best size: +%.2f %%, or ",
+                 o->factor, 100 * o->excess);
+        if (isfinite(o->flops))
+            str_addf(out,
+                     "%.3g times the compute for the same loss (%.3g "
+                     "tokens/parameter)\n",
+                     o->flops, o->tokens_per_param);
+        else
+            str_add(out, "never the same loss\n");
+    }
+}
+
 void prediction_print(struct str *out, const struct prediction *p)
 {
     const struct model_spec *m = &p->choice.model;
@@ -160,11 +199,12 @@ void prediction_print(struct str *out, const struct prediction *p)
                  p->lo, p->hi);
     else
         str_addf(out, "  loss    refused: %s\n", p->refused);
-    if (isfinite(p->half_M))
-        str_addf(out, "  a model half or twice the size: +%.2f %%\n",
-                 100 * p->half_M);
+    print_off(out, p);
     str_add(out, "opinions\n");
     print_opinions(out, p);
+    if (isfinite(p->surfaces_lo))
+        str_addf(out, "  the surfaces differ by %.2f %%\n",
+                 100 * (p->surfaces_hi / p->surfaces_lo - 1));
     str_add(out, "how\n");
     for (const char *t = p->how.text; *t;) {
         size_t n = strcspn(t, "\n");

@@ -101,19 +101,40 @@ static int budgets(double *flops, int *n, const struct opt_list *list,
     return 0;
 }
 
-static int fit(struct laws *l, const char *path, const char *name, double level,
+/* Where the runs are. */
+struct source {
+    const char *db, *study, *points, *map, *where;
+};
+
+static int read_runs(struct laws_input *in, const struct source *s,
+                     struct err *e)
+{
+    struct store *db;
+    int rc;
+
+    if (s->points)
+        return laws_input_file(in, s->points, s->map, s->where, e);
+    if (store_open(&db, s->db, STORE_READ, e))
+        return -1;
+    rc = laws_input_read(in, db, s->study, e);
+    store_close(db);
+    return rc;
+}
+
+static int fit(struct laws *l, const struct source *s, double level,
                int64_t bootstrap, struct err *e)
 {
     struct laws_input in;
     struct laws_opts o;
-    struct store *db;
     int rc;
 
-    if (store_open(&db, path, STORE_READ, e))
-        return -1;
-    rc = laws_input_read(&in, db, name, e);
-    store_close(db);
-    if (rc)
+    if (!s->db == !s->points)
+        return err_set(e, ERR_USAGE,
+                       "predict needs a database or --points FILE, %s",
+                       s->db ? "not both" : "found neither");
+    if (s->db && (s->map || s->where))
+        return err_set(e, ERR_USAGE, "--map and --where are for --points FILE");
+    if (read_runs(&in, s, e))
         return -1;
     laws_input_opts(&o, &in);
     o.level = level;
@@ -139,7 +160,8 @@ static int predict_main(const struct command *self, int argc, char **argv)
     int table = 0, json = 0, n_args, n = 0, rc;
     double level = 0.90, flops[OPT_LIST_MAX];
     int64_t bootstrap = 1000;
-    const char **args, *name = NULL;
+    struct source source = {0};
+    const char **args;
     struct laws laws;
     struct err e;
     const struct opt opts[] = {
@@ -149,16 +171,23 @@ static int predict_main(const struct command *self, int argc, char **argv)
         {"json", 0, OPT_FLAG, &json, NULL, "one JSON object a budget"},
         {"level", 0, OPT_DOUBLE, &level, "P", "of the intervals (0.90)"},
         {"bootstrap", 0, OPT_INT, &bootstrap, "N", "resamples (1000)"},
-        {"study", 0, OPT_STRING, &name, "NAME",
+        {"points", 0, OPT_STRING, &source.points, "FILE",
+         "runs as CSV or JSON lines instead of a database"},
+        {"map", 0, OPT_STRING, &source.map, "MAP", "columns of the file"},
+        {"where", 0, OPT_STRING, &source.where, "FORMULA",
+         "only rows of the file for which this is true"},
+        {"study", 0, OPT_STRING, &source.study, "NAME",
          "the study, where the file holds several"},
         OPT_END,
     };
 
-    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 1, 1, &e);
+    rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 1, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);
+    if (n_args)
+        source.db = args[0];
     if (check(level, bootstrap, &e) || budgets(flops, &n, &list, table, &e) ||
-        fit(&laws, args[0], name, level, bootstrap, &e))
+        fit(&laws, &source, level, bootstrap, &e))
         return opts_fail(&e);
     rc = print_all(&laws, flops, n,
                    json    ? FORM_JSON
@@ -171,17 +200,20 @@ static int predict_main(const struct command *self, int argc, char **argv)
 
 const struct command cmd_predict = {
     .name = "predict",
-    .synopsis = "predict F --flops C [--table] [--json] [--level P] "
-                "[--study NAME]",
+    .synopsis = "predict [F | --points FILE [--map MAP]] --flops C [options]",
     .summary = "what to train for a budget, and the loss to expect",
     .help =
-        "From the finished runs in F: model shape, M (flops a token), N "
+        "From the finished runs: model shape, M (flops a token), N "
         "(parameters), D\n(tokens), batch, learning rate, tokens per parameter "
         "and the loss of one run with\nits interval, and how many decades "
-        "beyond the runs that is.  What the runs do not\nidentify is said, "
-        "with what was used instead and which runs would settle it.\n\n"
+        "beyond the runs that is; what several surfaces\nsay, and the cost of "
+        "being off: half and twice the size, and over-training.  What\nthe "
+        "runs do not identify is said, with what was used instead and which "
+        "runs would\nsettle it.\n\n"
         "  loglog predict s.db --flops 1e15\n"
         "  loglog predict s.db --flops 1e15 --json\n"
-        "  loglog predict s.db --table\n",
+        "  loglog predict s.db --table\n"
+        "  loglog predict --points runs.csv --map "
+        "'n=params,d=tokens,loss=final' --flops 1e21\n",
     .main = predict_main,
 };

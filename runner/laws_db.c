@@ -1,6 +1,7 @@
 /* laws_db: points by the kind of their stage. */
 #include "runner/laws_db.h"
 
+#include "analysis/import.h"
 #include "base/log.h"
 #include "db/runs.h"
 
@@ -36,29 +37,51 @@ static int read_stages(struct laws_input *in, struct store *db, struct err *e)
     return 0;
 }
 
-int laws_input_read(struct laws_input *in, struct store *db, const char *name,
-                    struct err *e)
+static void init(struct laws_input *in)
 {
     memset(in, 0, sizeof *in);
     points_init(&in->hyper);
     points_init(&in->isoflop);
     points_init(&in->verify);
+}
+
+/* Runs without stages: a grid as well, where lr and batch are known. */
+static void no_stages(struct laws_input *in)
+{
+    points_derive(&in->isoflop);
+    if (points_has(&in->isoflop, POINT_LR) &&
+        points_has(&in->isoflop, POINT_BATCH))
+        points_select(&in->hyper, &in->isoflop, NULL);
+}
+
+int laws_input_read(struct laws_input *in, struct store *db, const char *name,
+                    struct err *e)
+{
+    init(in);
     if (db_study_find(&in->id, db, name, e) || read_study(in, db, e))
         goto bad;
     if (in->have_study
             ? read_stages(in, db, e)
             : points_from_db(&in->isoflop, db, in->id, NULL, NULL, e))
         goto bad;
-    if (!in->have_study) {
-        points_derive(&in->isoflop);
-        if (points_has(&in->isoflop, POINT_LR) &&
-            points_has(&in->isoflop, POINT_BATCH))
-            points_select(&in->hyper, &in->isoflop, NULL);
-    }
+    if (!in->have_study)
+        no_stages(in);
     return 0;
 bad:
     laws_input_release(in);
     return -1;
+}
+
+int laws_input_file(struct laws_input *in, const char *path, const char *map,
+                    const char *where, struct err *e)
+{
+    init(in);
+    if (points_import(&in->isoflop, path, map, where, e)) {
+        laws_input_release(in);
+        return -1;
+    }
+    no_stages(in);
+    return 0;
 }
 
 void laws_input_release(struct laws_input *in)
@@ -74,4 +97,5 @@ void laws_input_opts(struct laws_opts *o, const struct laws_input *in)
         laws_opts_study(o, &in->study);
     else
         laws_opts_default(o);
+    o->surfaces = 1;
 }

@@ -22,6 +22,9 @@ struct laws_input {
  * succeeded. */
 int laws_input_read(struct laws_input *in, struct store *db, const char *name,
                     struct err *e);
+/* The same from a file of runs (analysis/import.h), as if imported. */
+int laws_input_file(struct laws_input *in, const char *path, const char *map,
+                    const char *where, struct err *e);
 void laws_input_release(struct laws_input *in);
 
 /* The options the study asks for. */

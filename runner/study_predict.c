@@ -51,6 +51,7 @@ static int fit_laws(struct laws *l, const struct study_run *s, struct err *e)
         return -1;
     }
     laws_opts_study(&o, s->study);
+    o.surfaces = 1;
     rc = laws_fit(l, &hyper, &isoflop, &o, e);
     points_release(&hyper);
     points_release(&isoflop);
