@@ -250,6 +250,8 @@ static void from_row(struct point *r, const struct db_point *d)
         {POINT_FLOPS_EXACT, d->flops_exact},
         {POINT_LR, d->lr},
         {POINT_BATCH, d->batch},
+        {POINT_WD, d->wd},
+        {POINT_UNIQUE, d->unique_tokens},
         {POINT_D_MODEL, d->d_model},
         {POINT_N_LAYER, d->n_layer},
         {POINT_SEED, (double)d->seed},

@@ -11,7 +11,7 @@
 #include "sweep/plan.h"
 
 struct db_fit {
-    const char *law; /* hyper, isoflop, surface, loss */
+    const char *law; /* hyper, isoflop, surface, loss, curve, ... */
     const char *method;
     int64_t n; /* points used */
     int identified;

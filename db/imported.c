@@ -19,9 +19,11 @@ static const char sql_clear[] =
 static const char sql_add[] =
     "INSERT INTO imported(study, stage, ord, run, source, cluster, used, why, "
     "budget, M, N1, N2, D, flops, flops_exact, lr, batch, d_model, n_layer, "
-    "seed, steps, loss, bpb) VALUES(:study, :stage, :ord, :run, :source, "
+    "seed, steps, loss, bpb, wd, unique_tokens) VALUES(:study, :stage, :ord, "
+    ":run, :source, "
     ":cluster, :used, :why, :budget, :M, :N1, :N2, :D, :flops, :flops_exact, "
-    ":lr, :batch, :d_model, :n_layer, :seed, :steps, :loss, :bpb)";
+    ":lr, :batch, :d_model, :n_layer, :seed, :steps, :loss, :bpb, :wd, "
+    ":unique_tokens)";
 
 /* clang-format off */
 static const struct {
@@ -32,7 +34,7 @@ static const struct {
     COLUMN(budget), COLUMN(M), COLUMN(N1), COLUMN(N2), COLUMN(D),
     COLUMN(flops), COLUMN(flops_exact), COLUMN(lr), COLUMN(batch),
     COLUMN(d_model), COLUMN(n_layer), COLUMN(seed), COLUMN(steps),
-    COLUMN(loss), COLUMN(bpb),
+    COLUMN(loss), COLUMN(bpb), COLUMN(wd), COLUMN(unique_tokens),
 #undef COLUMN
 };
 /* clang-format on */

@@ -17,6 +17,7 @@ struct db_imported {
     double d_model, n_layer;
     double seed, steps; /* whole numbers, or NaN */
     double loss, bpb;
+    double wd, unique_tokens; /* weight decay; distinct training tokens */
     int used;
     const char *why;     /* when not used; NULL otherwise */
     const char *cluster; /* what is resampled together; NULL: alone */

@@ -10,7 +10,9 @@
 
 #define POINT_COLUMNS                                                          \
     "run, stage, budget, M, N1, N2, D, flops, flops_exact, lr, batch, "        \
-    "d_model, n_layer, seed, steps, loss, bpb, used, why, "
+    "d_model, n_layer, seed, steps, loss, bpb, used, why"
+/* Columns that older files, only read, do not have in their view. */
+static const char *const later[] = {"cluster", "wd", "unique_tokens"};
 
 static void read_point(struct db_point *p, struct sql *q)
 {
@@ -35,6 +37,8 @@ static void read_point(struct db_point *p, struct sql *q)
         .loss = sql_get_real(q, 15),
         .bpb = sql_get_real(q, 16),
         .used = (int)sql_get_int(q, 17),
+        .wd = sql_get_real(q, 20),
+        .unique_tokens = sql_get_real(q, 21),
     };
     snprintf(p->stage, sizeof p->stage, "%s", stage ? stage : "");
     snprintf(p->why, sizeof p->why, "%s", why ? why : "");
@@ -60,27 +64,42 @@ static int collect(struct db_point **p, size_t *n, struct sql *q, struct err *e)
     return 0;
 }
 
+/* The column, or NULL where the view has none of the name. */
+static int add_later(struct str *text, struct store *db, const char *column,
+                     struct err *e)
+{
+    char sql[128];
+    int64_t there;
+
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pragma_table_info('points') "
+             "WHERE name = '%s'",
+             column);
+    if (sql_number(&there, db, sql, e))
+        return -1;
+    str_addf(text, ", %s", there ? column : "NULL");
+    return 0;
+}
+
 int db_points(struct db_point **p, size_t *n, struct store *db, int64_t study,
               const char *stage, const char *where, struct err *e)
 {
     struct str text;
     struct sql q = {0};
-    int64_t clusters;
-    int rc;
+    int rc = 0;
 
-    /* older files, only read, have an older view */
-    if (sql_number(&clusters, db,
-                   "SELECT count(*) FROM pragma_table_info('points') "
-                   "WHERE name = 'cluster'",
-                   e))
-        return -1;
     /* The condition sits on a line of its own, so that a comment in it ends;
      * the guard refuses everything but reading, whatever it says. */
     str_init(&text);
-    str_addf(&text,
-             "SELECT " POINT_COLUMNS "%s FROM points WHERE study_id = :study "
-             "AND (:stage IS NULL OR stage = :stage)",
-             clusters ? "cluster" : "NULL");
+    str_add(&text, "SELECT " POINT_COLUMNS);
+    for (size_t i = 0; i < ARRAY_LEN(later) && rc == 0; i++)
+        rc = add_later(&text, db, later[i], e);
+    if (rc) {
+        str_release(&text);
+        return -1;
+    }
+    str_add(&text, " FROM points WHERE study_id = :study "
+                   "AND (:stage IS NULL OR stage = :stage)");
     if (where)
         str_addf(&text, " AND (\n%s\n)", where);
     str_add(&text, " ORDER BY stage_id, ord");

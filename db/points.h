@@ -18,6 +18,7 @@ struct db_point {
     double lr, batch; /* tokens */
     double d_model, n_layer;
     int64_t seed, steps;
+    double wd, unique_tokens; /* weight decay; distinct training tokens */
     double loss, bpb; /* first validation set, at the end; NaN if none */
     int used;         /* 1: may enter a fit */
     char cluster[64]; /* equal on runs that are not independent; "" if alone */

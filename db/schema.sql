@@ -1,4 +1,4 @@
--- The results database of loglog, version 4.
+-- The results database of loglog, version 5.
 --
 -- Tables (singular) belong to the program and may change with the version.
 -- Views (plural, views.sql) are for people: their names and columns stay.
@@ -215,6 +215,8 @@ CREATE TABLE imported(
   bpb         REAL,
   used        INTEGER NOT NULL CHECK(used IN (0, 1)),
   why         TEXT,                -- when it is not
+  wd          REAL,                -- weight decay
+  unique_tokens REAL,              -- distinct training tokens
   PRIMARY KEY(study, stage, ord),
   FOREIGN KEY(study, stage) REFERENCES stage(study, idx)
 ) STRICT, WITHOUT ROWID;
@@ -237,7 +239,8 @@ CREATE TABLE fit(
   study      INTEGER NOT NULL REFERENCES study(id),
   at         TEXT NOT NULL,
   law        TEXT NOT NULL
-             CHECK(law IN ('hyper', 'isoflop', 'surface', 'loss')),
+             CHECK(law IN ('hyper', 'isoflop', 'surface', 'loss', 'power',
+                           'curve', 'collapse')),
   method     TEXT NOT NULL,
   n          INTEGER NOT NULL,     -- points used
   identified INTEGER NOT NULL CHECK(identified IN (0, 1)),

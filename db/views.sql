@@ -58,6 +58,9 @@ SELECT s.name AS study, g.name AS stage, r.id AS run,
         JOIN study_run y ON y.run = o.run AND y.study = x.study
           AND y.stage = x.stage
         WHERE b.run = x.run) AS cluster,
+       CAST(substr(r.spec, instr(r.spec, 'optim.weight_decay = ') + 21) AS REAL)
+         AS wd,
+       r.D / max(x.epochs, 1) AS unique_tokens,
        x.ord, x.study AS study_id, x.stage AS stage_id
 FROM study_run x
 JOIN run r ON r.id = x.run
@@ -67,8 +70,8 @@ WHERE r.state IN ('done', 'diverged', 'failed', 'stopped')
 UNION ALL
 SELECT s.name, g.name, i.run, i.budget, i.M, i.N1, i.N2, i.D, i.flops,
        i.flops_exact, i.N2, i.lr, i.batch, i.d_model, i.n_layer, i.seed,
-       i.steps, i.loss, i.bpb, i.used, i.why, NULL, NULL, 0, i.cluster, i.ord,
-       i.study, i.stage
+       i.steps, i.loss, i.bpb, i.used, i.why, NULL, NULL, 0, i.cluster, i.wd,
+       i.unique_tokens, i.ord, i.study, i.stage
 FROM imported i
 JOIN stage g ON g.study = i.study AND g.idx = i.stage
 JOIN study s ON s.id = i.study;

@@ -181,11 +181,6 @@ static int fit_again_or_new(struct request *q, int *refused, struct err *e)
     q->law = fit_law_find(q->again >= 0 ? again.stored.law : q->law_name, e);
     if (!q->law || fit_ask_check(&q->ask, q->law->name, e))
         goto out;
-    if (q->store && !q->law->stored) {
-        err_set(e, ERR_USAGE, "--store: the law '%s' is not stored",
-                q->law->name);
-        goto out;
-    }
     q->source.what = q->law->reads;
     rc = fit(q, q->again >= 0 ? &again : NULL, refused, e);
 out:

@@ -76,6 +76,8 @@ static void fill(struct db_imported *r, const struct points *p, size_t i)
         {&r->steps, POINT_STEPS},
         {&r->loss, POINT_LOSS},
         {&r->bpb, POINT_BPB},
+        {&r->wd, POINT_WD},
+        {&r->unique_tokens, POINT_UNIQUE},
     };
 
     for (size_t k = 0; k < ARRAY_LEN(map); k++)

@@ -208,18 +208,18 @@ static int law_loss(struct fit_result *out, struct fit_input *in,
 
 const struct fit_law fit_laws[FIT_LAWS] = {
     {"hyper", "learning rate and batch size against compute", law_hyper,
-     FIT_HYPER, 1},
+     FIT_HYPER},
     {"isoflop", "optimal size and tokens against compute", law_isoflop,
-     FIT_ISOFLOP, 1},
+     FIT_ISOFLOP},
     {"surface", "loss as a function of size and tokens", fit_law_surface,
-     FIT_ISOFLOP, 1},
-    {"loss", "the best loss against compute", law_loss, FIT_ISOFLOP, 1},
+     FIT_ISOFLOP},
+    {"loss", "the best loss against compute", law_loss, FIT_ISOFLOP},
     {"power", "y = coef x^exponent between any two columns", fit_law_power,
-     FIT_ISOFLOP, 0},
+     FIT_ISOFLOP},
     {"curve", "the loss along a run from its learning rates", fit_law_curve,
-     FIT_CURVES, 0},
+     FIT_CURVES},
     {"collapse", "the loss curves of all sizes as one", fit_law_collapse,
-     FIT_BEST_CURVES, 0},
+     FIT_BEST_CURVES},
 };
 
 const struct fit_law *fit_law_find(const char *name, struct err *e)

@@ -14,7 +14,6 @@ struct fit_law {
     int (*fit)(struct fit_result *out, struct fit_input *in,
                const struct fit_ask *ask, struct err *e);
     enum fit_what reads; /* of fit_input.h */
-    int stored;          /* the database has a place for it */
 };
 
 /* NULL with *e and the nearest name when there is none. */

@@ -97,7 +97,8 @@ exits 0 "$LOGLOG" import a.db --csv runs.csv --map "$map"
 says '80 rows \(80 usable\)'
 exits 0 "$LOGLOG" fit a.db --law surface --bootstrap 100 --store
 exits 0 "$LOGLOG" fit a.db --law isoflop --store
-for id in 1 2; do
+exits 0 "$LOGLOG" fit a.db --law power --x n --y loss --store
+for id in 1 2 3; do
     exits 0 "$LOGLOG" fit a.db --again $id
     says "^again: fit $id .* is the same to the last digit"
 done
@@ -108,6 +109,10 @@ exits 0 "$LOGLOG" fit a.db --law surface
 says 'exploratory: a holdout of this study was opened before'
 exits 0 "$LOGLOG" predict a.db --flops 1e21
 says 'decades'
+says '^  off +half the best size'
+says '^  over +1/2 '
+says 'the surfaces differ by'
+exits 0 "$LOGLOG" predict --points runs.csv --map "$map" --flops 1e21 --json
 exits 0 "$LOGLOG" predict a.db --table
 if [ "$(grep -c '^1e+' out)" -eq 10 ]; then ok; else not_ok 'not 10 rows, 1e17 to 1e26'; fi
 exits 0 "$LOGLOG" design a.db --flops 1e20 --target 1e22
