@@ -143,6 +143,37 @@ exits 0 "$LOGLOG" fit --points sizes.csv --law collapse --L0 1.7 --plots figures
 says 'supercollapse +yes'
 says '^  cells +4'
 
+# ---- what --json prints is what docs/fit-json.md says, key by key
+documented() { # every key of the JSON in out is a word there
+    python3 -c '
+import json, re, sys
+doc = open(sys.argv[1]).read()
+words = set(re.findall(r"[A-Za-z_0-9]+", doc))
+top = re.findall(r"^\| (\w+) \|", doc.split("## Diagnostics")[0], re.M)
+o = json.load(open("out"))
+bad = [k for k in o if k not in top] + [k for k in top if k not in o and k != "key"]
+bad += [k for k in o["diagnostics"] if k not in words]
+for v in o["diagnostics"].values():
+    row = v[0] if isinstance(v, list) and v else v
+    bad += [k for k in row if " " not in k and k.isidentifier() and k not in words] \
+        if isinstance(row, dict) else []
+print(bad)
+sys.exit(bool(bad))' "$LOGLOG_SOURCE/docs/fit-json.md" >keys
+}
+if [ $have_python -eq 1 ]; then
+    for law in "surface --rolling --select --holdout flops:2 --bootstrap 50" isoflop loss \
+        "power --x n --y loss"; do
+        # shellcheck disable=SC2086
+        run "$LOGLOG" fit --points runs.csv --map "$map" --json --law $law
+        if documented; then ok; else not_ok "not in docs/fit-json.md: $(cat keys): $law"; fi
+    done
+    run "$LOGLOG" fit --points curves.csv --law curve --lambda 0.99 --bootstrap 0 --json
+    if documented; then ok; else not_ok "not in docs/fit-json.md: $(cat keys): curve"; fi
+    run "$LOGLOG" fit --points sizes.csv --law collapse --L0 1.7 --json \
+        --map 'group=run,stage=size,steps=step,flops=flops,seed=seed,loss=loss'
+    if documented; then ok; else not_ok "not in docs/fit-json.md: $(cat keys): collapse"; fi
+fi
+
 # ---- hyper-parameters: Step Law's columns, batch in sequences of 2048
 awk "$rng"' BEGIN { s = 9; print "N,D,lr,bs,smooth loss"
     for (i = 0; i < 4; i++) for (j = 0; j < 3; j++) { N = 2e8 * 2^i; D = 4e9 * 3^j
@@ -155,6 +186,7 @@ awk "$rng"' BEGIN { s = 9; print "N,D,lr,bs,smooth loss"
 run "$LOGLOG" fit --points grid.csv --law hyper --json --bootstrap 200 \
     --map 'n=N,d=D,lr=lr,batch=bs*2048,loss=`smooth loss`'
 if [ $have_python -eq 1 ]; then
+    if documented; then ok; else not_ok "not in docs/fit-json.md: $(cat keys): hyper"; fi
     if python3 -c '
 import json, sys
 d = json.load(open("out"))["diagnostics"]
