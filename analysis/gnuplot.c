@@ -36,6 +36,7 @@ void gnuplot_head(struct str *out, const char *name, const char *caption)
              "set terminal @term\n"
              "set output out\n"
              "data = '%s.dat'\n"
+             "set termoption noenhanced\n"
              "set grid\n"
              "set key top right\n"
              /* Okabe and Ito, as in the report */

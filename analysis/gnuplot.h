@@ -6,6 +6,7 @@
 #ifndef LOGLOG_ANALYSIS_GNUPLOT_H
 #define LOGLOG_ANALYSIS_GNUPLOT_H
 
+#include "analysis/collapse.h"
 #include "analysis/plots.h"
 #include "base/str.h"
 
@@ -33,6 +34,7 @@ void gnuplot_forecasts(struct gnuplot *g, const struct plot_forecast *p,
 void gnuplot_curves(struct gnuplot *g, const struct plot_curve *c, size_t n);
 void gnuplot_residuals(struct gnuplot *g, const double *M, const double *D,
                        const double *residual, size_t n);
+void gnuplot_collapse(struct gnuplot *g, const struct collapse_fit *f);
 void gnuplot_schedule(struct gnuplot *g, const struct plot_schedule *s);
 
 #endif

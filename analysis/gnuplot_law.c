@@ -174,20 +174,19 @@ void gnuplot_loss_law(struct gnuplot *g, const struct curve_fit *f, int bpb,
     gnuplot_axis(g, 'x', &x, 0, "compute C, flops");
     gnuplot_axis(g, 'y', &y, 0.06,
                  bpb ? "bits per byte" : "loss, nats a token");
-    str_add(
-        &g->script,
-        "set style fill transparent solid 0.16 noborder\n"
-        "plot data index 3 using 1:3:4 with filledcurves lt 1 title "
-        "'interval of one run', \\\n"
-        "  data index 3 using 1:5 with lines lt 1 title 'E + k C^{-p}', \\\n"
-        "  data index 3 using 1:6 with lines lt 3 dt 2 title 'k C^{-p}', "
-        "\\\n"
-        "  data index 0 using 1:2:3 with yerrorbars pt 7 lt 1 title 'best "
-        "of each budget', \\\n"
-        "  data index 1 using 1:2:3:4 with yerrorbars pt 4 lt 4 title "
-        "'registered prediction', \\\n"
-        "  data index 2 using 1:2 with points pt 9 lt 2 title "
-        "'measured'\n");
+    str_add(&g->script,
+            "set style fill transparent solid 0.16 noborder\n"
+            "plot data index 3 using 1:3:4 with filledcurves lt 1 title "
+            "'interval of one run', \\\n"
+            "  data index 3 using 1:5 with lines lt 1 title 'E + k C^-p', \\\n"
+            "  data index 3 using 1:6 with lines lt 3 dt 2 title 'k C^-p', "
+            "\\\n"
+            "  data index 0 using 1:2:3 with yerrorbars pt 7 lt 1 title 'best "
+            "of each budget', \\\n"
+            "  data index 1 using 1:2:3:4 with yerrorbars pt 4 lt 4 title "
+            "'registered prediction', \\\n"
+            "  data index 2 using 1:2 with points pt 9 lt 2 title "
+            "'measured'\n");
 }
 
 void gnuplot_forecasts(struct gnuplot *g, const struct plot_forecast *p,

@@ -57,6 +57,38 @@ void gnuplot_residuals(struct gnuplot *g, const double *M, const double *D,
             "variable lt 1 title 'below it'\n");
 }
 
+void gnuplot_collapse(struct gnuplot *g, const struct collapse_fit *f)
+{
+    struct scale y;
+
+    scale_empty(&y, 0);
+    for (size_t k = 0; k < f->n; k++)
+        for (int i = COLLAPSE_GRID / 20; i < COLLAPSE_GRID; i++)
+            scale_hold(&y, f->run[k].z[i]);
+    gnuplot_axis(g, 'y', &y, 0.05, "(L - L0) / (L_end - L0)");
+    gnuplot_block(g, "all", "share mean scatter_of_sizes noise_of_seeds");
+    for (int i = 0; i < COLLAPSE_GRID; i++)
+        gnuplot_row(g, 4, (i + 0.5) / COLLAPSE_GRID, f->mean[i], f->scatter[i],
+                    f->noise[i]);
+    str_add(&g->script, "set xlabel 'share of the run'\n"
+                        "set xrange [0:1]\n"
+                        "plot data index 0 using 1:2 with lines lc rgb 'black' "
+                        "lw 3 title 'mean of the sizes'");
+    for (size_t k = 0; k < f->n; k++) {
+        char name[2 * POINT_TEXT + 8];
+        snprintf(name, sizeof name, "run %s", f->run[k].label);
+        gnuplot_block(g, name, "share z loss");
+        for (int i = 0; i < COLLAPSE_GRID; i++)
+            gnuplot_row(g, 3, (i + 0.5) / COLLAPSE_GRID, f->run[k].z[i],
+                        f->run[k].loss[i]);
+        str_addf(&g->script,
+                 ", \\\n  data index %zu using 1:2 with lines lw 1 lt %d title "
+                 "'%.3g flops'",
+                 k + 1, f->run[k].cell_id + 1, f->run[k].flops);
+    }
+    str_add(&g->script, "\n");
+}
+
 void gnuplot_schedule(struct gnuplot *g, const struct plot_schedule *s)
 {
     gnuplot_block(g, "attempts", "from to lane done");

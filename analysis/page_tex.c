@@ -112,7 +112,6 @@ static void begin(struct page *p, const char *title, const char *subtitle)
             "\\usepackage[margin=2cm]{geometry}\n"
             "\\setlength{\\parindent}{0pt}\n"
             "\\setlength{\\parskip}{0.5em}\n"
-            "\\setlength{\\tabcolsep}{3pt}\n"
             "\\setlength{\\LTleft}{0pt}\n"
             "\\sloppy\n"
             "% one figure: file without its ending, number, caption\n"
@@ -306,7 +305,8 @@ static void table_end(struct page *p)
     struct column c[PAGE_COLS] = {{0}};
 
     measure(c, p);
-    str_addf(&p->out, "{%s\n\\begin{longtable}", choose_size(c, p->cols));
+    str_addf(&p->out, "{%s\n\\setlength{\\tabcolsep}{%gpt}\n\\begin{longtable}",
+             choose_size(c, p->cols), p->cols > 12 ? 1.5 : SEPARATION / 2);
     put_columns(p, c);
     put_row(p, 0, "\\textbf{", "}");
     str_add(&p->out, "\\hline\\endhead\n");

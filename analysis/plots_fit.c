@@ -213,8 +213,8 @@ void plot_collapse(struct str *out, const char *id,
     scale_finish(&y, 0.05);
     snprintf(desc, sizeof desc,
              "Loss above L0 = %.5g of %zu runs of %d sizes, as a share of "
-             "where each ends; scatter %.2f percent, seeds %.2f percent.",
-             f->L0, f->n, f->n_cell, 100 * f->scatter_rms, 100 * f->noise_rms);
+             "where each ends; scatter %.2f percent.",
+             f->L0, f->n, f->n_cell, 100 * f->scatter_rms);
     open_plot(out, id, &x, &y, "Collapse of the loss curves", desc,
               "share of the run", "(L - L0) / (L_end - L0)");
     for (size_t k = 0; k < f->n; k++) {

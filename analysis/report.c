@@ -264,6 +264,7 @@ void report_write(struct page *p, const struct report_data *r,
         report_allocation(p, r);
         report_hyper(p, r);
     }
+    report_collapse(p, r);
     report_method(p, r);
     report_runs(p, r);
     appendix(p, r);

@@ -8,6 +8,7 @@
 #ifndef LOGLOG_ANALYSIS_REPORT_H
 #define LOGLOG_ANALYSIS_REPORT_H
 
+#include "analysis/collapse.h"
 #include "analysis/page.h"
 #include "analysis/plots.h"
 #include "analysis/points.h"
@@ -61,6 +62,8 @@ struct report_data {
     size_t n_prediction;
     const struct plot_curve *curve; /* a few loss curves */
     size_t n_curve;
+    const struct collapse_fit *collapse;  /* NULL: no curves ... */
+    const char *no_collapse;              /* ... and why */
     const struct plot_schedule *schedule; /* NULL: nothing was trained here */
     struct report_table table[REPORT_TABLES];
 };

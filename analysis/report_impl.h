@@ -10,6 +10,8 @@ void report_predictions(struct page *p, const struct report_data *r);
 void report_loss(struct page *p, const struct report_data *r);
 void report_allocation(struct page *p, const struct report_data *r);
 void report_hyper(struct page *p, const struct report_data *r);
+/* report_collapse.c */
+void report_collapse(struct page *p, const struct report_data *r);
 /* report_method.c */
 void report_method(struct page *p, const struct report_data *r);
 /* report_runs.c */

@@ -4,9 +4,11 @@
 #include "analysis/svg.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "db/curve.h"
 #include "db/fits.h"
 #include "db/query.h"
 #include "db/runs.h"
+#include "runner/fit_input.h"
 #include "runner/schedule_load.h"
 #include "runner/version.h"
 
@@ -16,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CURVE_POINTS 160 /* bins of the log of compute */
+#define CURVE_POINTS 160 /* ranges of the log of the step */
 #define MAX_CURVES 12
 
 /* The tables that are rows of a view; :study stands for the study's id. */
@@ -215,54 +217,28 @@ static int load_predictions(struct report_input *r, struct store *db,
 
 /* --- loss curves --- */
 
-struct bins {
-    double lo, hi, x[CURVE_POINTS], y[CURVE_POINTS];
-    int n[CURVE_POINTS];
-};
-
-static int add_step(void *ctx, int n, const char *const *value)
-{
-    struct bins *b = ctx;
-    double x, y;
-    int k;
-
-    if (n < 2 || !value[0] || !value[1] || str_to_double(value[0], &x) ||
-        str_to_double(value[1], &y) || x <= 0)
-        return 0;
-    k = (int)(CURVE_POINTS * log(x / b->lo) / log(b->hi / b->lo));
-    k = k < 0 ? 0 : k >= CURVE_POINTS ? CURVE_POINTS - 1 : k;
-    b->x[k] += log(x);
-    b->y[k] += y;
-    b->n[k]++;
-    return 0;
-}
-
-/* The training loss of a run in bins of the log of compute; 0 points when no
- * steps were kept. */
+/* The training loss of a run in ranges that grow with the step; 0 points when
+ * no steps were kept. */
 static int load_curve(struct plot_curve *c, struct store *db, int64_t run,
                       double budget, struct err *e)
 {
-    struct bins b = {.lo = budget / 1000, .hi = budget * 1.01};
-    struct scale label;
-    char sql[160];
+    const struct scale label = {.lo = 1, .hi = 10, .log = 1};
+    struct db_curve steps;
 
-    snprintf(sql, sizeof sql,
-             "SELECT flops, loss FROM curves WHERE run = %lld ORDER BY step",
-             (long long)run);
-    if (db_each(db, sql, add_step, &b, e))
+    if (db_curve(&steps, db, run, 0, 0, CURVE_POINTS, 1, e))
         return -1;
     c->x = xmalloc(CURVE_POINTS * sizeof *c->x);
     c->y = xmalloc(CURVE_POINTS * sizeof *c->y);
     c->n = 0;
     c->budget = budget;
-    label = (struct scale){.lo = 1, .hi = 10, .log = 1};
     scale_label(c->label, budget, &label);
-    for (int k = 0; k < CURVE_POINTS; k++) {
-        if (!b.n[k])
+    for (size_t i = 0; i < steps.n; i++) {
+        if (!isfinite(steps.at[i].loss))
             continue;
-        c->x[c->n] = exp(b.x[k] / b.n[k]);
-        c->y[c->n++] = b.y[k] / b.n[k];
+        c->x[c->n] = steps.at[i].flops;
+        c->y[c->n++] = steps.at[i].loss;
     }
+    db_curve_release(&steps);
     return 0;
 }
 
@@ -337,6 +313,24 @@ static void say_subtitle(struct report_input *r, struct store *db)
              VERSION_TEXT, version_commit());
 }
 
+/* A reason is as good as a figure. */
+static void load_collapse(struct report_input *r, struct store *db)
+{
+    struct collapse_options o;
+    struct series_set curves;
+
+    if (!r->in.isoflop.n)
+        return;
+    series_init(&curves);
+    collapse_options_default(&o);
+    r->have_collapse =
+        !fit_series_read(&curves, db, &r->in.isoflop, 1, &r->no_collapse) &&
+        !collapse_fit(&r->collapse, &curves, &o, &r->no_collapse);
+    series_release(&curves);
+    r->data.collapse = r->have_collapse ? &r->collapse : NULL;
+    r->data.no_collapse = r->have_collapse ? NULL : r->no_collapse.text;
+}
+
 int report_load(struct report_input *r, struct store *db, const char *name,
                 struct err *e)
 {
@@ -354,6 +348,7 @@ int report_load(struct report_input *r, struct store *db, const char *name,
     laws_input_opts(&o, &r->in);
     r->have_laws =
         !laws_fit(&r->laws, &r->in.hyper, &r->in.isoflop, &o, &r->no_laws);
+    load_collapse(r, db);
     say_subtitle(r, db);
     r->data.name = r->in.have_study ? r->in.study.name
                    : name           ? name
@@ -396,6 +391,8 @@ void report_unload(struct report_input *r)
     free(r->text);
     if (r->have_laws)
         laws_release(&r->laws);
+    if (r->have_collapse)
+        collapse_fit_release(&r->collapse);
     laws_input_release(&r->in);
     memset(r, 0, sizeof *r);
 }

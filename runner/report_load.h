@@ -11,6 +11,9 @@ struct report_input {
     struct laws laws;
     int have_laws;
     struct err no_laws;
+    struct collapse_fit collapse;
+    int have_collapse;
+    struct err no_collapse;
     char *text; /* of the study */
     struct report_prediction *prediction;
     char **owned; /* strings that the predictions point to */

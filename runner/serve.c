@@ -195,7 +195,7 @@ static void answer_made(struct http_reply *r, struct serve *s,
 
     make_tag(tag, s->path);
     if (have && tag[0] && !strcmp(have, tag)) {
-        harden(r, route->type, 0);
+        harden(r, route->type, route->make == serve_report);
         add_header(r, "ETag", tag);
         r->status = 304;
         return;

@@ -18,7 +18,8 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#define SERVE_SECONDS 5.0 /* most time of a query */
+#define SERVE_SECONDS 5.0      /* most time of a query ... */
+#define SERVE_FIT_SECONDS 60.0 /* ... and of reading what is fitted */
 
 /* Laws and figures take a moment to fit: they are kept until another run has
  * ended. */

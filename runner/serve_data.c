@@ -269,13 +269,15 @@ int serve_run(struct serve *s, struct store *db, const struct http_request *q,
 int serve_lanes(struct serve *s, struct store *db, const struct http_request *q,
                 struct str *out, struct err *e)
 {
-    char id[24];
-    struct query_param p = {"study", id};
-    int64_t study;
+    char id[24], most[24];
+    struct query_param p[] = {{"study", id}, {"most", most}};
+    int64_t study, n;
 
-    if (serve_study_id(&study, s, db, q, e))
+    if (serve_study_id(&study, s, db, q, e) ||
+        number_of(&n, q, "n", 1, MAX_ROWS, 4000, e))
         return -1;
     snprintf(id, sizeof id, "%lld", (long long)study);
+    snprintf(most, sizeof most, "%lld", (long long)n);
     return add_rows(
         out, db,
         "SELECT CAST(a.run AS TEXT) AS run, a.attempt, a.state, a.reason, "
@@ -284,8 +286,8 @@ int serve_lanes(struct serve *s, struct store *db, const struct http_request *q,
         "a JOIN (SELECT run, min(stage) AS stage, min(budget) AS budget, "
         "min(steps) AS steps, min(batch_tokens) AS batch_tokens FROM runs "
         "WHERE study_id = :study GROUP BY run) r USING (run) ORDER BY "
-        "a.started DESC LIMIT 4000",
-        &p, 1, e);
+        "a.started DESC LIMIT :most",
+        p, ARRAY_LEN(p), e);
 }
 
 /* --- curves --- */

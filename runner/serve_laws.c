@@ -119,6 +119,7 @@ static int make(struct serve_study *m, struct store *db, int64_t study,
         str_release(&mark);
         return 0;
     }
+    store_time_limit(db, SERVE_FIT_SECONDS);
     if (report_load(&r, db, name, e)) {
         str_release(&mark);
         return -1;

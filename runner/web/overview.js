@@ -136,7 +136,7 @@ const events = (st, app) => h("section", {class: "card"},
 
 export async function overview(app) {
   const [st, lanes] = await Promise.all([app.status(),
-    app.get("/api/lanes")]);
+    app.get("/api/lanes", {n: 400})]); // the last ones: each lane has one
   return [totals(st), h("div", {class: "grid2"}, stages(st, app), best(st, app),
     laneTable(st, lanes, app), events(st, app), trouble(st, app))];
 }

@@ -109,9 +109,26 @@ for width in (400, 1600):
             claim("%s fits into %d pixels" % (view, width),
                   js("document.documentElement.scrollWidth") <= width)
             picture("%s-%d-%s" % (view, width, "dark" if dark else "light"))
+        driver.get(site + "report")
+        wait("the report has its figures",
+             "document.querySelectorAll('figure svg').length > 3")
+        claim("the report fits into %d pixels" % width,
+              js("document.documentElement.scrollWidth") <= width)
+        picture("report-%d-%s" % (width, "dark" if dark else "light"))
         rgb = js("getComputedStyle(document.body).backgroundColor")
-        claim("the background is " + ("dark" if dark else "light"),
-              (int(rgb[4:].split(",")[0]) < 80) == dark)
+        red = int(rgb.split("(")[1].split(",")[0])
+        claim("the background is %s: %s" % ("dark" if dark else "light", rgb),
+              (red < 80) == dark)
+
+# ---- the report on paper: nothing stays folded
+driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+driver.get(site + "report")
+claim("on paper every table is open", js(
+    "[...document.querySelectorAll('details table')].length > 0 && "
+    "[...document.querySelectorAll('details table')].every((t) => "
+    "t.checkVisibility({contentVisibilityAuto: true}) && "
+    "t.getBoundingClientRect().height > 0)"))
+driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 # ---- keys
 window(1600, False)

@@ -168,6 +168,11 @@ get 200 /api/status
 tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/pI' head)
 claim 'answers have a tag' test -n "$tag"
 get 304 /api/status -H "If-None-Match: $tag"
+get 200 /report
+grep -i '^content-security' head >policy
+tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/pI' head)
+get 304 /report -H "If-None-Match: $tag"
+claim 'an old answer keeps its policy' grep -qFf policy head
 touch tiny.db
 sleep 0.1
 get 200 /api/status -H "If-None-Match: $tag"
