@@ -131,8 +131,8 @@ struct train_result {
 
 /* Fault points (base/fault.h), where step is the one about to be taken and
  * rank the member: child-kill, child-segv, child-hang, child-slow (50 ms),
- * nan, slow-read (loader.h), and in checkpoints checkpoint-write (disk full),
- * checkpoint-kill. */
+ * nan, nan-valid (of the step taken; on every member), slow-read (loader.h),
+ * and in checkpoints checkpoint-write (disk full), checkpoint-kill. */
 
 /* Train, resuming from checkpoint_dir if it holds a usable checkpoint of this
  * very spec.  Returns 0 with *result filled, or -1 (an input was unusable, the
