@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "db/bench.h"
 #include "runner/bench_fits.h"
+#include "runner/bench_sched.h"
 #include "runner/cmd.h"
 #include "trainer/backend.h"
 #include "trainer/bench.h"
@@ -252,11 +253,20 @@ static int run_db(const struct bench_opts *o, struct err *e)
     return 0;
 }
 
+static int run_sched(const struct bench_opts *o, struct err *e)
+{
+    (void)e;
+    bench_sched(o->json);
+    return 0;
+}
+
 static const struct mode modes[] = {
     {"train", "whole training steps (the default)", run_train},
     {"gemm", "the products of each linear layer", run_gemm},
     {"fit", "surface fits, their starts and resamples", run_fit},
     {"db", "the results database, on the disk of this directory", run_db},
+    {"sched", "the scheduler: microseconds a run, and how well it packs",
+     run_sched},
 };
 #define N_MODES (int)ARRAY_LEN(modes)
 

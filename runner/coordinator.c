@@ -147,6 +147,19 @@ static void advance(struct coordinator *c, struct tenant *t)
         log0_info("study '%s' has ended", t->study.name);
 }
 
+/* Finished runs whose files a launch that was killed has left. */
+static void sweep(const struct coordinator *c, const struct tenant *t)
+{
+    for (int k = 0; k < t->study.n_stage; k++) {
+        const enum run_state *state;
+        const struct plan *p = study_run_plan(&state, t->run, k);
+
+        for (size_t i = 0; i < p->n; i++)
+            if (state[i] == RUN_DONE || state[i] == RUN_DIVERGED)
+                trunks_sweep(&c->jobs, p->run[i].id, c->checkpoints);
+    }
+}
+
 /* As far as all studies go now: what stops early may end a stage. */
 static void advance_all(struct coordinator *c)
 {
@@ -161,6 +174,9 @@ static void advance_all(struct coordinator *c)
             }
         if (!moved)
             return;
+        for (int i = 0; i < c->n_tenant && !c->swept; i++)
+            sweep(c, &c->tenant[i]);
+        c->swept = 1;
         trunks_hold(&c->jobs, c->checkpoints);
         rungs_hold(c);
         jobs_queue(&c->jobs, c->sched, &c->on);

@@ -115,7 +115,7 @@ static void start(struct coordinator *c, const struct sched_start *what)
     struct err e;
 
     memset(&with, 0, sizeof with);
-    trunks_assign(&with, &c->jobs, job, c->checkpoints);
+    trunks_assign(&with, &c->jobs, job, c->checkpoints, c->o->trunk_disk);
     a->job = job;
     a->gang.run = job->run.id;
     a->gang.size = a->gang.at_work = what->job.gang;

@@ -20,6 +20,7 @@ struct job {
     int study;      /* that asked for it first: a number of the coordinator */
     int asked;      /* processes that this study asks for; 0: by the packer */
     int priority;   /* of this study: higher goes first */
+    int promised;   /* its trunk was told to leave what it begins with */
     int64_t rung;   /* step at which it pauses to be judged; 0: none, or it
                        was (rungs.c) */
 };

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "runner/run_dir.h"
+#include "sweep/flops.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -33,6 +34,9 @@ void trunks_hold(struct jobs *j, const char *root)
 
         if (job->now == JOB_QUEUED && trunks_must_wait(j, job, root))
             jobs_hold(job);
+        else if (job->now == JOB_QUEUED && job->run.plan.trunk &&
+                 trunk_is_there(root, &job->run.plan))
+            job->promised = 1; /* by a launch before this one */
     }
 }
 
@@ -63,16 +67,30 @@ void trunks_final(struct jobs *j, struct scheduler *s, int64_t run)
     release(j, s, run, -1);
 }
 
-/* Insert into an increasing list, once, while there is room. */
+static int has_step(const struct msg_assign *m, int64_t step)
+{
+    for (int i = 0; i < m->n_trunk; i++)
+        if (m->trunk_at[i] == step)
+            return 1;
+    return 0;
+}
+
+/* Bytes of the trunks that are promised and still needed. */
+static double promised_bytes(const struct jobs *j)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < j->n; i++)
+        if (j->job[i]->promised && j->job[i]->now != JOB_FINAL)
+            sum += run_checkpoint_bytes(&j->job[i]->run.plan.spec);
+    return sum;
+}
+
+/* Insert into an increasing list that has room. */
 static void add_step(struct msg_assign *m, int64_t step)
 {
     int at = m->n_trunk;
 
-    for (int i = 0; i < m->n_trunk; i++)
-        if (m->trunk_at[i] == step)
-            return;
-    if (m->n_trunk == PROTO_TRUNKS)
-        return;
     for (; at > 0 && m->trunk_at[at - 1] > step; at--)
         m->trunk_at[at] = m->trunk_at[at - 1];
     m->trunk_at[at] = step;
@@ -80,9 +98,10 @@ static void add_step(struct msg_assign *m, int64_t step)
 }
 
 void trunks_assign(struct msg_assign *m, const struct jobs *j,
-                   const struct job *job, const char *root)
+                   const struct job *job, const char *root, double room)
 {
     const struct planned *p = &job->run.plan;
+    double taken = promised_bytes(j), bytes = run_checkpoint_bytes(&p->spec);
 
     if (p->trunk && trunk_is_there(root, p)) {
         m->trunk = p->trunk;
@@ -92,9 +111,21 @@ void trunks_assign(struct msg_assign *m, const struct jobs *j,
                   "with step 1",
                   p->id, p->trunk);
     }
-    for (size_t i = 0; i < j->n; i++)
-        if (j->job[i]->run.plan.trunk == p->id && j->job[i]->now != JOB_FINAL)
-            add_step(m, j->job[i]->run.plan.trunk_step);
+    for (size_t i = 0; i < j->n; i++) {
+        struct job *branch = j->job[i];
+        int64_t step = branch->run.plan.trunk_step;
+
+        if (branch->run.plan.trunk != p->id || branch->now == JOB_FINAL)
+            continue;
+        if (!branch->promised && !has_step(m, step)) {
+            if (taken + bytes > room || m->n_trunk == PROTO_TRUNKS)
+                continue;
+            taken += bytes;
+        }
+        branch->promised = 1;
+        if (!has_step(m, step) && m->n_trunk < PROTO_TRUNKS)
+            add_step(m, step);
+    }
 }
 
 /* Jobs that may still begin with a trunk of this run; step < 0: any. */
@@ -132,14 +163,19 @@ static void drop_trunk(const struct jobs *j, const struct planned *p,
     }
 }
 
+void trunks_sweep(const struct jobs *j, int64_t run, const char *root)
+{
+    if (needed(j, run, -1))
+        run_dir_keep_trunks(root, run);
+    else
+        run_dir_remove(root, run);
+}
+
 void trunks_tidy(const struct jobs *j, const struct job *job, const char *root)
 {
     const struct planned *p = &job->run.plan;
 
-    if (needed(j, p->id, -1))
-        run_dir_keep_trunks(root, p->id);
-    else
-        run_dir_remove(root, p->id);
+    trunks_sweep(j, p->id, root);
     if (p->trunk)
         drop_trunk(j, p, root);
 }

@@ -21,10 +21,16 @@ void trunks_saved(struct jobs *j, struct scheduler *s, const char *root,
 /* This run is through: nobody waits for it any longer. */
 void trunks_final(struct jobs *j, struct scheduler *s, int64_t run);
 
-/* Tell a child which trunk to begin with, if there is one, and which to
- * leave. */
+/* Tell a child which trunk to begin with, if there is one, and which to leave:
+ * as many as fit into `room` bytes with those that others were told of and
+ * still need.  Branches whose trunk does not fit train from their first step.
+ */
 void trunks_assign(struct msg_assign *m, const struct jobs *j,
-                   const struct job *job, const char *root);
+                   const struct job *job, const char *root, double room);
+
+/* A launch that was killed may have left the files of this run, whose result
+ * is in the database: remove what nobody needs. */
+void trunks_sweep(const struct jobs *j, int64_t run, const char *root);
 
 /* The result of this job is in the database: remove its checkpoints, but for
  * the trunks that others need, and the trunk that it was the last to need. */

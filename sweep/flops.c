@@ -90,6 +90,14 @@ double run_bytes(const struct run_spec *s, int gang)
            4 * activation_floats(&s->model) + logits;
 }
 
+double run_checkpoint_bytes(const struct run_spec *s)
+{
+    struct model_count c;
+
+    model_count(&c, &s->model);
+    return 3 * sizeof(float) * c.params;
+}
+
 int64_t steps_for_flops(const struct run_spec *s, double flops)
 {
     struct model_count c;

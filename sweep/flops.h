@@ -42,6 +42,9 @@ int run_leaves(const struct run_spec *s);
  * gradients, packed weights, activations of one sequence, logits. */
 double run_bytes(const struct run_spec *s, int gang);
 
+/* Bytes of its checkpoint: parameters and two moments. */
+double run_checkpoint_bytes(const struct run_spec *s);
+
 /* Steps for a budget: D = flops / M rounded to whole steps, at least 1. */
 int64_t steps_for_flops(const struct run_spec *s, double flops);
 

@@ -67,15 +67,6 @@ void price_of(struct price *p, double seconds, double watts,
 #define STEP_BYTES 90 /* of a step's row and its line in the journal */
 #define RUN_BYTES 8e3 /* of a run's spec, attempts and evaluations */
 
-/* Parameters and two moments, in 4 bytes each. */
-static double checkpoint_bytes(const struct run_spec *s)
-{
-    struct model_count c;
-
-    model_count(&c, &s->model);
-    return 3 * 4 * c.params;
-}
-
 static int larger_first(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -107,7 +98,7 @@ static double trunk_bytes(const struct plan *p)
     for (size_t i = 0; i < p->n; i++)
         if (p->run[i].trunk)
             f[n++] = (struct file){p->run[i].trunk, p->run[i].trunk_step,
-                                   checkpoint_bytes(&p->run[i].spec)};
+                                   run_checkpoint_bytes(&p->run[i].spec)};
     qsort(f, n, sizeof *f, by_file);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || by_file(&f[i - 1], &f[i]))
@@ -121,7 +112,7 @@ void disk_add(struct disk *d, const struct plan *p, int slots)
     double *bytes = xcalloc(p->n + 1, sizeof *bytes), most = 0;
 
     for (size_t i = 0; i < p->n; i++) {
-        bytes[i] = checkpoint_bytes(&p->run[i].spec);
+        bytes[i] = run_checkpoint_bytes(&p->run[i].spec);
         d->database += RUN_BYTES + STEP_BYTES * (double)(p->run[i].spec.steps -
                                                          p->run[i].trunk_step);
     }

@@ -28,7 +28,8 @@ struct train_env {
     const char *checkpoint_dir; /* NULL: no checkpoints */
     double checkpoint_seconds;  /* between checkpoints, longer if they cost
                                    more than 2 % of the time; 0: only on stop */
-    int keep_checkpoint;        /* 1: leave one of the end when done */
+    int keep_checkpoint;        /* 1: leave one of the end when done; a disk
+                                   that is full then is a warning */
     int by_position;            /* 1: the last evaluation also by position; a
                                    gang of one, on the CPU */
     int member, gang;           /* this process of how many */

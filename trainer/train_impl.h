@@ -109,6 +109,9 @@ int train_step(struct train *t, struct err *e);
 /* train_save.c */
 /* Is a periodic checkpoint due?  Also takes note of a finished one. */
 int train_save_due(struct train *t);
+/* Seconds to the next one: the bound on lost work, or as long as makes the time
+ * that training stood still for one a fiftieth of the whole. */
+double train_save_interval(double bound, double stood);
 /* Write one; without `wait` it is finished in the background.  Returns 0 with
  * a warning when a checkpoint that need not be waited for fails. */
 int train_save(struct train *t, enum checkpoint_kind kind, int wait,

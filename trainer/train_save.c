@@ -47,6 +47,11 @@ static void warn_unwritten(const struct err *e)
     log_warn("%s; training goes on without this checkpoint", e->text);
 }
 
+double train_save_interval(double bound, double stood)
+{
+    return bound > stood / SHARE ? bound : stood / SHARE;
+}
+
 int train_save_due(struct train *t)
 {
     struct err why;
@@ -112,9 +117,7 @@ int train_save(struct train *t, enum checkpoint_kind kind, int wait,
     stood = train_clock() - begun;
     t->checkpoint_seconds += stood;
     t->next_checkpoint =
-        train_clock() + (t->env->checkpoint_seconds > stood / SHARE
-                             ? t->env->checkpoint_seconds
-                             : stood / SHARE);
+        train_clock() + train_save_interval(t->env->checkpoint_seconds, stood);
     return 0;
 }
 
@@ -125,8 +128,8 @@ int train_save_end(struct train *t, struct err *e)
     if (!t->env->checkpoint_dir)
         return 0;
     if (t->env->keep_checkpoint && t->state.step == t->spec->steps &&
-        train_save(t, CHECKPOINT_LAST, 1, e))
-        return -1;
+        train_save(t, CHECKPOINT_LAST, 0, e))
+        return -1; /* a full disk is not: the run has its result */
     if (!t->writer)
         return 0;
     if (take_written(t, 1, &why))

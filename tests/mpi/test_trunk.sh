@@ -45,6 +45,16 @@ for n in 1 2 4; do
     [ ! -e on$n.ckpt ] || fail "left behind: $(find on$n.ckpt)"
 done
 
+# no room for trunks: everything from scratch
+ranks 0 --slots 2 --trunk-disk 1000 --db room.db >room.out 2>room.err ||
+    fail "no room: $?"
+same room.db
+[ "$(shared room.db)" = "0 0" ] || fail "no room: $(shared room.db)"
+# what a killed launch left of runs that are done goes with the next
+mkdir -p room.db.ckpt/"$(ask room.db "SELECT max(run) FROM runs")"
+ranks 0 --slots 2 --db room.db >room.out 2>room.err || fail "again: $?"
+[ ! -e room.db.ckpt ] || fail "left behind: $(find room.db.ckpt)"
+
 # the trunk's run is killed before and behind the place where a branch leaves
 trunk=$(ask on1.db "SELECT trunk FROM runs WHERE trunk IS NOT NULL LIMIT 1")
 for step in 20 50; do

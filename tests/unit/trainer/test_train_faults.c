@@ -2,6 +2,8 @@
  * and never a hang, a loss of what was saved, or anything left behind. */
 #include "tests/unit/trainer/gang.h"
 
+#include "trainer/train_impl.h"
+
 static struct place place;
 
 static int setup(void **state)
@@ -275,6 +277,35 @@ static void a_full_disk_does_not_stop_training(void **state)
     free(dir);
 }
 
+/* No room for the checkpoint of the end: the result is there all the same. */
+static void a_full_disk_at_the_end_does_not_lose_the_result(void **state)
+{
+    struct run_spec spec = tiny_spec();
+    char *dir = new_dir(&place);
+    struct train_env env = env_at(&place, dir);
+    struct record *r = record_new();
+
+    (void)state;
+    env.keep_checkpoint = 1;
+    for (env.gang = 1; env.gang <= 2; env.gang++) {
+        gang_run(r, &spec, &env, "checkpoint-write:every");
+        assert_end(r, env.gang, TRAIN_DONE);
+        assert_int_equal(count_files(dir, ""), 0);
+    }
+    record_free(r);
+    free(dir);
+}
+
+/* A checkpoint is written as often as the bound on lost work says, and less
+ * often where it costs more than a fiftieth of the time. */
+static void the_cadence_follows_the_bound_and_the_cost(void **state)
+{
+    (void)state;
+    assert_true(train_save_interval(60, 0.01) == 60);
+    assert_true(train_save_interval(60, 1.2) == 60);
+    assert_true(train_save_interval(60, 3) == 150);
+}
+
 /* No room when the run has to be saved: an error on all members, and the old
  * checkpoint serves. */
 static void a_full_disk_at_the_stop_leaves_the_old_checkpoint(void **state)
@@ -344,6 +375,8 @@ int main(void)
         cmocka_unit_test(one_members_trouble_is_everybodys),
         cmocka_unit_test(a_corrupted_newest_falls_back),
         cmocka_unit_test(a_full_disk_does_not_stop_training),
+        cmocka_unit_test(a_full_disk_at_the_end_does_not_lose_the_result),
+        cmocka_unit_test(the_cadence_follows_the_bound_and_the_cost),
         cmocka_unit_test(a_full_disk_at_the_stop_leaves_the_old_checkpoint),
         cmocka_unit_test(killed_while_it_writes_a_checkpoint),
         cmocka_unit_test(another_specs_checkpoint_is_not_resumed),
