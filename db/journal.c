@@ -305,6 +305,7 @@ int journal_write(struct store *db, struct err *e)
     if (!rc && db->durable && fdatasync(j->fd))
         rc = err_errno(e, "sync");
     if (rc) {
+        db->full |= errno == ENOSPC;
         err_prefix(e, "%s: ", j->path);
         if (e)
             e->cls = ERR_DB;

@@ -61,7 +61,11 @@ int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
 
 int sql_fail(struct store *db, const char *text, struct err *e)
 {
+    int code = sqlite3_errcode(db->h) & 0xff;
+
     sql_error(db->h, db->path, text, e);
+    db->full |= code == SQLITE_FULL ||
+                (code == SQLITE_IOERR && sqlite3_system_errno(db->h) == ENOSPC);
     /* A full disk and the like end the whole transaction inside SQLite. */
     if (db->depth && sqlite3_get_autocommit(db->h))
         db->broken = 1;

@@ -34,6 +34,7 @@ struct store {
     int lock;        /* descriptor of FILE.lock, or -1 */
     int network;     /* on a network file system */
     int depth;       /* open transactions, nested ones counted */
+    int full;        /* the last failure was that there is no room */
     int broken;      /* SQLite has rolled back under us; only end is allowed */
     int durable;     /* sync the log at the outermost commit */
     double deadline; /* of store_time_limit, on the monotonic clock */

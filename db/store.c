@@ -333,12 +333,19 @@ void store_time_limit(struct store *db, double seconds)
 
 /* --- transactions --- */
 
+int store_full(const struct store *db)
+{
+    return db->full;
+}
+
 int store_begin(struct store *db, struct err *e)
 {
     BUG_ON(db->mode != STORE_WRITE);
     if (db->broken)
         return err_set(e, ERR_DB, "%s: the open transaction was rolled back",
                        db->path);
+    if (!db->depth)
+        db->full = 0;
     if (sql_exec(db, db->depth ? "SAVEPOINT nest" : "BEGIN IMMEDIATE", e))
         return -1;
     journal_begin(db);

@@ -35,6 +35,9 @@ void store_time_limit(struct store *db, double seconds);
 #define STORE_WRITER 512
 void store_writer(char text[STORE_WRITER], const char *path);
 
+/* 1 when the last failure was that the disk is full. */
+int store_full(const struct store *db);
+
 /* Transactions nest; the outermost commits.  Everything below that writes
  * opens one by itself when none is open. */
 int store_begin(struct store *db, struct err *e);

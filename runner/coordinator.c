@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "db/query.h"
 #include "runner/clock.h"
+#include "runner/room.h"
 #include "runner/signals.h"
 #include "runner/trunks.h"
 
@@ -210,6 +211,7 @@ static void loop(struct coordinator *c)
 {
     double watched = 0;
     struct err e;
+    int rc;
 
     advance_all(c);
     for (;;) {
@@ -222,7 +224,8 @@ static void loop(struct coordinator *c)
             watch_hung(c);
             watch_tail(c);
         }
-        if (ledger_tick(&c->ledger, &e))
+        WITH_ROOM(c, rc, ledger_tick(&c->ledger, &e));
+        if (rc)
             coordinator_break(c, &e);
         asked_tick(c);
         advance_all(c);

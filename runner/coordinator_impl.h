@@ -53,6 +53,9 @@ struct coordinator {
     int sick;          /* runs in a row that failed by their own account ... */
     double sick_since; /* ... the first of them at this time */
 
+    double full_since, full_said; /* the disk is full: since, told; 0: no */
+    double full_until;            /* no attempt begins before */
+
     int stopping;
     char stop_why[64]; /* "SIGTERM", "time limit" */
     double stop_by;    /* children that are not through by then are killed */

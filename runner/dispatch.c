@@ -4,16 +4,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/clock.h"
+#include "runner/room.h"
 #include "runner/run_dir.h"
 #include "runner/trunks.h"
 #include "runner/version.h"
 #include "sweep/flops.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define TELL (PROTO_TEXT + 128)
 #define SICK_RUNS 2 /* beyond one a slot: see watch_health */
 
 /* --- start --- */
@@ -113,6 +116,7 @@ static void start(struct coordinator *c, const struct sched_start *what)
     struct attempt *a = xcalloc(1, sizeof *a);
     struct msg_assign with;
     struct err e;
+    int rc;
 
     memset(&with, 0, sizeof with);
     trunks_assign(&with, &c->jobs, job, c->checkpoints, c->o->trunk_disk);
@@ -120,7 +124,8 @@ static void start(struct coordinator *c, const struct sched_start *what)
     a->gang.run = job->run.id;
     a->gang.size = a->gang.at_work = what->job.gang;
     memcpy(a->gang.slot, what->slot, sizeof a->gang.slot);
-    if (record_start(c, a, with.trunk_step, &e)) {
+    WITH_ROOM(c, rc, record_start(c, a, with.trunk_step, &e));
+    if (rc) {
         coordinator_break(c, &e);
         free(a);
         return;
@@ -141,7 +146,8 @@ void dispatch_start(struct coordinator *c)
 {
     struct sched_start what;
 
-    while (!c->stopping && sched_next(c->sched, clock_now(), &what))
+    while (!c->stopping && clock_now() >= c->full_until &&
+           sched_next(c->sched, clock_now(), &what))
         start(c, &what);
 }
 
@@ -174,15 +180,16 @@ void dispatch_fail(struct coordinator *c, struct attempt *a, const char *why)
     dispatch_tell(c, a, MSG_KILL);
 }
 
-static void tell(struct coordinator *c, const struct attempt *a,
-                 const struct db_outcome *o)
+/* A line about an end that is worth one, also in `text`; the kind of event. */
+static const char *tell(char text[TELL], struct coordinator *c,
+                        const struct attempt *a, const struct db_outcome *o)
 {
     const char *what, *kind = "fault";
-    char text[PROTO_TEXT + 128];
 
     progress_clear(c);
+    text[0] = '\0';
     if (o->state == RUN_DONE || o->preempted)
-        return;
+        return kind;
     if (o->state == RUN_PENDING) {
         what = "queued again";
         kind = "retry";
@@ -194,23 +201,25 @@ static void tell(struct coordinator *c, const struct attempt *a,
     } else {
         what = "given up";
     }
-    snprintf(text, sizeof text,
+    snprintf(text, TELL,
              "run %" PRId64 ", attempt %" PRId64 ", step %" PRId64 ": %s: %s",
              a->gang.run, a->gang.attempt, o->steps, o->reason, what);
     if (o->state == RUN_DIVERGED || o->state == RUN_STOPPED)
         log0_info("%s", text);
     else
         log0_warn("%s", text);
-    db_event(c->db, coordinator_tenant(c, a->job)->id, a->gang.run, kind, text,
-             NULL);
+    return kind;
 }
 
 static int record_end(struct coordinator *c, const struct attempt *a,
-                      const struct db_outcome *o, struct err *e)
+                      const struct db_outcome *o, const char *kind,
+                      const char *text, struct err *e)
 {
     if (ledger_flush(&c->ledger, e) || store_begin(c->db, e))
         return -1;
-    tell(c, a, o);
+    if (text[0])
+        db_event(c->db, coordinator_tenant(c, a->job)->id, a->gang.run, kind,
+                 text, NULL);
     if (db_attempt_end(c->db, a->gang.run, a->gang.attempt, o, e) < 0) {
         store_rollback(c->db);
         return -1;
@@ -230,7 +239,7 @@ static void watch_health(struct coordinator *c, const struct attempt *a)
             c->sick = 0;
         return;
     }
-    if (!a->orderly || a->job->run.failures)
+    if (!a->orderly || a->preempting || a->job->run.failures)
         return;
     if (!c->sick)
         c->sick_since = clock_now();
@@ -248,7 +257,10 @@ static void finish(struct coordinator *c, struct attempt *a)
 {
     struct job *job = a->job;
     struct db_outcome o;
+    char text[TELL];
+    const char *kind;
     struct err e;
+    int rc;
 
     for (struct attempt **at = &c->active; *at; at = &(*at)->next)
         if (*at == a) {
@@ -257,7 +269,9 @@ static void finish(struct coordinator *c, struct attempt *a)
         }
     c->n_active--;
     attempt_outcome(&o, a, coordinator_tenant(c, job)->study.max_attempts);
-    if (record_end(c, a, &o, &e)) {
+    kind = tell(text, c, a, &o);
+    WITH_ROOM(c, rc, record_end(c, a, &o, kind, text, &e));
+    if (rc) {
         coordinator_break(c, &e);
         free(a);
         return;
@@ -332,6 +346,10 @@ static void on_end(struct coordinator *c, struct attempt *a, int slot,
 {
     if (m->rc) {
         a->orderly |= !a->failing;
+        if (strstr(m->text, strerror(ENOSPC))) { /* no fault of the run */
+            a->preempting = 1;
+            room_short(c, m->text);
+        }
         dispatch_fail(c, a, m->text);
     } else if (m->member == 0) {
         a->result = m->result;
