@@ -39,6 +39,48 @@ exits 0 "$LOGLOG" data pack --out dirs --split directory --valid-dirs b text
 exits 0 "$LOGLOG" data info --json dirs/valid
 says '"documents":10,'
 
+# a list of names validates; near copies are left out and listed
+printf 'a/doc4\nb/doc1\nb/doc5\n' >names
+exits 0 "$LOGLOG" data pack --out listed --valid-list names text
+exits 0 "$LOGLOG" data info --json listed/valid
+says '"documents":3,'
+echo 'a/none' >>names
+refuses 2 "names:4: 'a/none': no document" \
+    "$LOGLOG" data pack --out x --valid-list names text
+mkdir near
+seq -s ' ' 1 900 >near/one
+seq -s ' ' 1 905 >near/two
+seq -s ' ' 5000 5900 >near/three
+exits 0 "$LOGLOG" data pack --out apart --split none --near 0.8 near
+says 'left out: 1 near copies'
+grep -q 'near-copy.near/two.*like near/one' apart/notes.tsv ||
+    not_ok "notes of near copies"
+refuses 2 'near 2: expected a similarity' \
+    "$LOGLOG" data pack --out x --near 2 text
+
+# mixtures: validation sets are copied as they are; noise
+exits 0 "$LOGLOG" data mix --out mixed 1=packed 3=dirs
+says '^dirs-valid '
+says '^train .* - '
+exits 0 "$LOGLOG" data mix --out worse --shuffled 0.5 packed
+cmp -s packed/valid/shard-00000.tok worse/valid/shard-00000.tok ||
+    not_ok "the validation set of a mixture is not the same"
+refuses 2 'too few for its weight' \
+    "$LOGLOG" data mix --out x --tokens 1e9 packed
+refuses 2 'expected WEIGHT=DIR' "$LOGLOG" data mix --out x zero=packed
+
+# text of known entropy, and all the text of a set
+exits 0 "$LOGLOG" data synth --out synth --bytes 1e5 --valid-bytes 2e4
+says '^entropy 1.279808 bits per byte'
+grep -q '"entropy_bits_per_byte": 1.2798' synth/train/manifest.json ||
+    not_ok "the entropy is not in the manifest"
+exits 0 "$LOGLOG" data info --check synth
+refuses 2 'data synth: .* coupling 1' \
+    "$LOGLOG" data synth --out x --coupling 1
+"$LOGLOG" data text synth/valid | cmp -s - <(tail -c +129 \
+    synth/valid/shard-00000.tok | head -c "$("$LOGLOG" data text synth/valid |
+        wc -c)") || not_ok "data text"
+
 # under a tokenizer: the text comes back, and the bytes are the same
 tokenizers=$(dirname "$0")/../golden/tokenizers
 if "$LOGLOG" data tokenize --tokenizer "$tokenizers/gpt2.json" --out bpe \
