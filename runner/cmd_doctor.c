@@ -5,6 +5,7 @@
 #include "base/plugin.h"
 #include "base/str.h"
 #include "runner/cmd.h"
+#include "runner/doctor_gpu.h"
 #include "runner/version.h"
 
 #include <jansson.h>
@@ -157,7 +158,8 @@ static void check_gpu(struct finding *f)
         SAY(f, NOTE, "no NVIDIA device: runs train on the CPU");
         return;
     }
-    SAY(f, NOTE, "an NVIDIA device is present; this build trains on the CPU");
+    SAY(f, NOTE, "an NVIDIA device is present, which this does not try");
+    FIX(f, "loglog doctor --gpu tries all of the GPU code in two minutes");
 }
 
 static void check_serve(struct finding *f)
@@ -199,17 +201,32 @@ static const struct {
 
 static int doctor_main(const struct command *self, int argc, char **argv)
 {
-    int json = 0, n_args, rc, missing = 0;
-    const char **args;
+    int json = 0, gpu = 0, n_args, rc, missing = 0;
+    const char **args, *device = "cuda";
+    enum device_kind kind;
     struct err e;
     const struct opt opts[] = {
         {"json", 0, OPT_FLAG, &json, NULL, "one JSON object a line"},
+        {"gpu", 0, OPT_FLAG, &gpu, NULL,
+         "try the GPU code on the GPUs of this machine"},
+        {"device", 0, OPT_STRING, &device, "NAME",
+         "with --gpu: cuda, or cuemu, the emulator"},
         OPT_END,
     };
 
     rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 0, &e);
     if (rc)
         return rc > 0 ? 0 : opts_fail(&e);
+    if (gpu) {
+        if (device_parse(&kind, device, &e))
+            return opts_fail(&e);
+        if (kind != DEVICE_CUDA && kind != DEVICE_CUEMU) {
+            err_set(&e, ERR_USAGE, "--gpu: --device cuda or cuemu expected");
+            return opts_fail(&e);
+        }
+        rc = doctor_gpu(kind, &e);
+        return rc < 0 ? opts_fail(&e) : rc ? ERR_FAILED : 0;
+    }
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct finding f = {.verdict = FINE};
 
@@ -234,10 +251,12 @@ static int doctor_main(const struct command *self, int argc, char **argv)
 
 const struct command cmd_doctor = {
     .name = "doctor",
-    .synopsis = "doctor [--json]",
+    .synopsis = "doctor [--json] [--gpu [--device NAME]]",
     .summary = "what this build and machine can do, and what is missing",
     .help = "Prints one line a check (ok, note or missing) and, behind an "
             "arrow, the fix.\nExit status 3 when something that is needed is "
-            "missing.\n",
+            "missing.\n\nWith --gpu: the tests of the kernels, a training "
+            "comparison with the CPU, NCCL and\na table of throughput on the "
+            "GPUs of this machine, and one verdict.\n",
     .main = doctor_main,
 };

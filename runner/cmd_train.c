@@ -25,7 +25,7 @@ struct args {
     const char *spec, *train, *out, *checkpoints, *device, *recompute;
     double flops, checkpoint_seconds;
     int64_t width, micro_batch;
-    int print, by_position;
+    int print, no_graphs, by_position;
 };
 
 /* Where reports go. */
@@ -294,6 +294,7 @@ static int pick_device(struct train_env *env, const struct args *a,
     if (a->micro_batch < 0)
         return err_set(e, ERR_USAGE, "--micro-batch: sequences, 0 or more");
     env->micro_rows = a->micro_batch;
+    env->no_graphs = a->no_graphs;
     for (int i = 0; i < (int)ARRAY_LEN(recompute); i++)
         if (!strcmp(a->recompute, recompute[i])) {
             env->recompute = i;
@@ -388,6 +389,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "auto (default), cpu or cuda (docs/gpu.md)"},
         {"micro-batch", 0, OPT_INT, &a.micro_batch, "N",
          "sequences at a time on a GPU (as many as fit)"},
+        {"no-graphs", 0, OPT_FLAG, &a.no_graphs, NULL,
+         "launch a GPU's kernels one by one, not as CUDA graphs"},
         {"recompute", 0, OPT_STRING, &a.recompute, "WHEN",
          "activations again on the way back: auto (to fit), on, off"},
         {"by-position", 0, OPT_FLAG, &a.by_position, NULL,

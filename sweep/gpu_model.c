@@ -248,7 +248,7 @@ void gpu_bytes(struct gpu_memory *b, const struct run_spec *s, int64_t rows,
     b->scratch =
         n * (2 * z.C + 4 * z.F + 4 * z.C + 4 * z.F + 2 * z.Q + 8 + 4 * z.C) +
         4 * z.T * z.D + logits + scores + 4 * NORM_BLOCKS * z.C + z.P / 512 +
-        20 * n + WORKSPACE;
+        40 * n + WORKSPACE;
     b->total =
         b->weights + b->gradient + b->state + b->activations + b->scratch;
 }

@@ -42,6 +42,7 @@ struct train_env {
     int place;          /* this process among those of its node that have a
                            device each: it takes device place % devices */
     int64_t micro_rows; /* sequences at a time on a device; 0: as many as fit */
+    int no_graphs;      /* see cuda/engine.h */
     int recompute;      /* enum engine_recompute (cuda/engine.h) */
     int64_t run_id;     /* for messages and faults */
     int64_t attempt;

@@ -1,10 +1,16 @@
 /* harness: what the tests of the kernels share: device arrays, random numbers,
  * comparison with a reference in double, and the demand that the order in
- * which threads run does not change a bit. */
+ * which threads run does not change a bit (on a real device: that three runs
+ * give the same). */
 #ifndef LOGLOG_TESTS_CUDA_HARNESS_H
 #define LOGLOG_TESTS_CUDA_HARNESS_H
 
+#ifdef __CUDACC__ /* on a real device, where nobody sets an order */
+enum { ORDER_FORWARD, ORDERS = 3 };
+#define cuemu_set_order(order, seed) (void)(order)
+#else
 #include "control.h"
+#endif
 #include "trainer/cuda/kernels.h"
 
 #include <cmath>
@@ -178,6 +184,22 @@ struct Test {
     const char *name;
     void (*run)(void);
 };
+
+/* The tests of a file: a program, or in the plugin a function that `doctor
+ * --gpu` calls (selftest.cpp). */
+#ifdef LOGLOG_SELFTEST
+#define TESTS_MAIN(name, tests)                                                \
+    int selftest_##name(void)                                                  \
+    {                                                                          \
+        return run_tests(tests, sizeof tests / sizeof *tests, 1, nullptr);     \
+    }
+#else
+#define TESTS_MAIN(name, tests)                                                \
+    int main(int argc, char **argv)                                            \
+    {                                                                          \
+        return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);     \
+    }
+#endif
 
 /* Run all, or the one that is named; the exit status of the program. */
 static inline int run_tests(const Test *t, size_t n, int argc, char **argv)

@@ -198,6 +198,7 @@ static void count_step(const struct run_spec *s, int recompute)
 
     o.rows = o.micro_rows = 4;
     o.gang = 1;
+    o.no_graphs = 1;
     o.recompute = recompute ? ENGINE_RECOMPUTE_ALWAYS : ENGINE_RECOMPUTE_NEVER;
     if (api->create(&g, s, &o, &e) || api->init(g, 1, &e))
         abort();

@@ -361,9 +361,9 @@ static struct engine_options member_of(int gang, int member)
     return o;
 }
 
-static void gang_of(int gang, int policy, const Curve &want)
+static void gang_of(const struct run_spec &s, int gang, int policy,
+                    const Curve &want)
 {
-    struct run_spec s = spec_of(64, 2, 1);
     Board *b = board_create();
     struct err e = {};
     Curve got;
@@ -405,8 +405,12 @@ static void gangs(void)
     Curve want = device_curve(&s, GANG_STEPS, member_of(1, 0));
 
     for (int p = 0; p < POLICIES; p++)
-        gang_of(2, p, want);
-    gang_of(4, POLICY_MIXED, want);
+        gang_of(s, 2, p, want);
+    gang_of(s, 4, POLICY_MIXED, want);
+    /* widths of which members have unequal shares: buckets with a tail */
+    s = spec_of(72, 3, 3);
+    want = device_curve(&s, GANG_STEPS, member_of(1, 0));
+    gang_of(s, 2, POLICY_MIXED, want);
 }
 
 /* Member 1 is gone before the first gradient: member 0 says so and ends. */
@@ -549,6 +553,60 @@ static void state_in_and_out(void)
     api->destroy(g);
 }
 
+static unsigned long long graphs(void)
+{
+    struct cuemu_counts c;
+
+    cuemu_get_counts(&c);
+    return c.graphs;
+}
+
+/* A micro-batch as one launch is the same as kernel by kernel, with tokens of
+ * every step's own, the last one being smaller, and another scale. */
+static void as_a_graph(void)
+{
+    struct run_spec s = spec_of(64, 2, 1);
+    struct engine_options o = {};
+    std::vector<int32_t> tokens = batch_of(&s, 9, 4);
+    std::vector<double> nats(4);
+    std::vector<float> grad[2];
+    unsigned long long before = graphs(), n;
+    struct err e = {};
+    Curve plain, one;
+
+    o.rows = 4;
+    o.micro_rows = 1;
+    o.gang = 1;
+    o.no_graphs = 1;
+    plain = device_curve(&s, 4, o);
+    check("no graph was asked for", graphs() == before);
+    o.no_graphs = 0;
+    one = device_curve(&s, 4, o);
+    check("all but the first micro-batch are graphs",
+          graphs() - before == 4 * 4 - 1);
+    check("a graph does the same",
+          plain.loss == one.loss && plain.params == one.params);
+    before = graphs();
+    o.micro_rows = 3;
+    one = device_curve(&s, 3, o);
+    n = graphs() - before;
+    check("only whole micro-batches are", n == 2);
+    for (int i = 0; i < 2; i++) { /* a scale that changes */
+        struct engine *g;
+
+        o.no_graphs = i;
+        o.micro_rows = 1;
+        g = engine_of(&s, &o);
+        must(api->init(g, s.seed, &e), &e);
+        for (float scale : {1.0f, 1.0f, 0.25f})
+            must(api->grad(g, nats.data(), tokens.data(), 4, scale, 1, &e), &e);
+        grad[i].resize(api->size(g));
+        must(api->get_grad(g, grad[i].data(), &e), &e);
+        api->destroy(g);
+    }
+    check("another scale is another graph", grad[0] == grad[1]);
+}
+
 /* To compute activations again changes no bit. */
 static void recomputed(void)
 {
@@ -663,6 +721,7 @@ static const Test tests[] = {
     {"no_rows", no_rows},
     {"state_in_and_out", state_in_and_out},
     {"recomputed", recomputed},
+    {"as_a_graph", as_a_graph},
     {"what_does_not_fit", what_does_not_fit},
     {"what_cannot_be", what_cannot_be},
 };

@@ -141,7 +141,4 @@ static const Test tests[] = {
     {"supported", supported},
 };
 
-int main(int argc, char **argv)
-{
-    return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
-}
+TESTS_MAIN(flash, tests)

@@ -400,7 +400,4 @@ static const Test tests[] = {
     {"attention_weights", attention_weights},
 };
 
-int main(int argc, char **argv)
-{
-    return run_tests(tests, sizeof tests / sizeof *tests, argc, argv);
-}
+TESTS_MAIN(kernels, tests)

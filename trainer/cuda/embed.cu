@@ -23,6 +23,8 @@ static __global__ void __launch_bounds__(THREADS)
     int64_t token = which[blockIdx.x];
     int begin = first[blockIdx.x], end = first[blockIdx.x + 1];
 
+    if (begin >= end)
+        return; /* there are fewer tokens than rows */
     for (int i = static_cast<int>(threadIdx.x) * 4; i < c;
          i += static_cast<int>(blockDim.x) * 4) {
         four sum = load4(dtable + token * c + i);

@@ -248,6 +248,8 @@ static void destroy(struct engine *g)
     cudaFreeHost(g->host_nats);
     cudaFree(g->dev_ints);
     cudaFree(g->dev_nats);
+    if (g->graph)
+        cudaGraphExecDestroy(g->graph);
     cudaFree(g->block);
     if (g->ready)
         cudaEventDestroy(g->ready);
@@ -375,6 +377,7 @@ static const struct engine_api api = {
     engine_eval,
     engine_norm,
     engine_step,
+    engine_selftest,
     engine_get_grad,
 };
 

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENGINE_ABI 2
+#define ENGINE_ABI 3
 #define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
 
 struct engine;
@@ -54,6 +54,8 @@ struct engine_options {
     int device;         /* index on this node */
     int attention;      /* enum engine_attention */
     int recompute;      /* enum engine_recompute */
+    int no_graphs;      /* launch the kernels of a micro-batch one by one, not
+                           as one graph */
     int64_t micro_rows; /* sequences at a time; 0: as many as fit, up to rows */
     int64_t rows;       /* sequences that a member gets in one grad call */
     int member, gang;
@@ -127,6 +129,9 @@ struct engine_api {
      * grad_scale; as adamw_update (trainer/adamw.h).  Collective. */
     int (*step)(struct engine *g, double lr, double grad_scale, int64_t t,
                 struct err *e);
+    /* The tests of the kernels (tests/cuda), on the device: a line each on
+     * stdout; nonzero when one failed.  NULL: not built in. */
+    int (*selftest)(void);
     /* The summed gradient, for tests: a whole block of the host's; only in a
      * gang of one. */
     int (*get_grad)(struct engine *g, float *host, struct err *e);

@@ -92,6 +92,13 @@ struct engine {
     double *host_nats, *dev_nats;
     int64_t call_rows;
 
+    /* A micro-batch: its integers, its losses, and its launches as a graph. */
+    int32_t *micro_ints;
+    double *micro_nats;
+    cudaGraphExec_t graph;
+    float graph_scale; /* that it was recorded with */
+    int seen;          /* whole micro-batches, until there is a graph */
+
     struct err first; /* the first error since the last engine_wait */
     int failed;
 };
@@ -109,6 +116,9 @@ static inline const struct param *tensor(const struct engine *g, int i)
 {
     return &g->table.param[i];
 }
+
+/* tests/cuda/selftest.cpp, where it is linked. */
+int engine_selftest(void) __attribute__((weak));
 
 /* memory.cu: the table of what is carved; a block of NULL counts the bytes. */
 size_t engine_carve(struct engine *g, char *block, int64_t rows);

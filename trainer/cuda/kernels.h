@@ -19,7 +19,8 @@ typedef __nv_bfloat16 bf16;
 void embed_forward(float *x, const bf16 *table, const int32_t *token,
                    int64_t rows, int c, cudaStream_t s);
 /* dtable[token] += dx, fp32.  Rows are given by token: rows[first[i] ..
- * first[i + 1]) all have token which[i], in increasing order; n tokens. */
+ * first[i + 1]) all have token which[i], in increasing order; i < n.  Where
+ * first[i] >= first[i + 1] there is nothing to do. */
 void embed_backward(float *dtable, const float *dx, const int32_t *which,
                     const int32_t *first, const int32_t *row, int n, int c,
                     cudaStream_t s);

@@ -134,6 +134,8 @@ size_t engine_carve(struct engine *g, char *block, int64_t rows)
     c.take(g->dx, n * g->C);
     c.take(g->dot, g->flash ? n * g->H : 0);
     c.take(g->nats, n);
+    c.take(g->micro_ints, 5 * n + 1);
+    c.take(g->micro_nats, rows);
     c.take(g->partial, static_cast<int64_t>(NORM_BLOCKS) * g->C);
     c.take(g->squares, static_cast<int64_t>(g->pieces.size()));
     c.take(g->square_partial, sum_squares_blocks(size));

@@ -12,12 +12,13 @@
 /* Tensors of a layer, in the order of params.c. */
 enum { NORM1, WQKV, WO, NORM2, WGU, WDOWN, PER_LAYER };
 
-/* A micro-batch: its rows of the call and its arrays on the device. */
+/* A micro-batch: its rows of the call, and its arrays on the device, which are
+ * in g->micro_ints while it is in work. */
 struct micro {
     int64_t row, rows, n; /* sequences; tokens */
+    int64_t at;           /* in the integers of the call */
     const int32_t *input, *target;
     const int32_t *which, *first, *order; /* of embed_backward */
-    int n_which;
 };
 
 static int tensor_of(int layer, int which)
@@ -78,8 +79,10 @@ static int reserve(struct engine *g, int64_t rows)
 /* One micro-batch of the host's copy: inputs, targets, and the rows of each
  * token in order. */
 static void arrange(struct micro *b, const struct engine *g,
-                    const int32_t *tokens, int32_t *host, const int32_t *dev)
+                    const int32_t *tokens, int32_t *host)
 {
+    const int32_t *dev = g->micro_ints;
+    int64_t n_which = 0;
     int64_t n = b->n, T = g->T;
     int32_t *input = host, *target = host + n, *which = host + 2 * n;
     int32_t *order = host + 3 * n, *first = host + 4 * n;
@@ -93,15 +96,14 @@ static void arrange(struct micro *b, const struct engine *g,
     std::iota(order, order + n, 0);
     std::stable_sort(order, order + n,
                      [=](int32_t x, int32_t y) { return input[x] < input[y]; });
-    b->n_which = 0;
     for (int64_t i = 0; i < n; i++)
         if (!i || input[order[i]] != input[order[i - 1]]) {
-            which[b->n_which] = input[order[i]];
-            first[b->n_which++] = static_cast<int32_t>(i);
+            which[n_which] = input[order[i]];
+            first[n_which++] = static_cast<int32_t>(i);
         }
-    first[b->n_which] = static_cast<int32_t>(n);
-    std::fill(which + b->n_which, which + n, 0);
-    std::fill(first + b->n_which + 1, first + n + 1, 0);
+    first[n_which] = static_cast<int32_t>(n);
+    std::fill(which + n_which, which + n, 0);
+    std::fill(first + n_which + 1, first + n + 1, 0);
     b->input = dev;
     b->target = dev + n;
     b->which = dev + 2 * n;
@@ -128,7 +130,8 @@ static int open_call(std::vector<micro> &call, struct engine *g,
         b.row = row;
         b.rows = std::min(g->rows, rows - row);
         b.n = b.rows * g->T;
-        arrange(&b, g, tokens, g->host_ints + used, g->dev_ints + used);
+        b.at = used;
+        arrange(&b, g, tokens, g->host_ints + used);
         used += ints_of(b.n);
         call.push_back(b);
     }
@@ -153,6 +156,27 @@ static int close_call(struct engine *g, double *nats, int64_t rows,
         return -1;
     std::copy(g->host_nats, g->host_nats + rows, nats);
     return 0;
+}
+
+/* The integers of a micro-batch to where its kernels look for them, and its
+ * losses back. */
+static void take_ints(struct engine *g, const struct micro *b)
+{
+    engine_check(
+        g,
+        cudaMemcpyAsync(g->micro_ints, g->dev_ints + b->at,
+                        static_cast<size_t>(ints_of(b->n)) * sizeof(int32_t),
+                        cudaMemcpyDeviceToDevice, g->main),
+        "tokens of a micro-batch");
+}
+
+static void give_nats(struct engine *g, const struct micro *b)
+{
+    engine_check(g,
+                 cudaMemcpyAsync(g->dev_nats + b->row, g->micro_nats,
+                                 static_cast<size_t>(b->rows) * sizeof(double),
+                                 cudaMemcpyDeviceToDevice, g->main),
+                 "losses of a micro-batch");
 }
 
 /* -------------------------------------------------------------- forward */
@@ -206,7 +230,7 @@ static void head(struct engine *g, const struct micro *b, float scale, int grad)
         linear_dw(g, g->logits, g->n + t * g->C, w, n, g->ldv);
         linear_dx(g, g->dn + t * g->C, g->logits, w, n, g->ldv);
     }
-    row_sums(g->dev_nats + b->row, g->nats, b->rows, g->T, g->main);
+    row_sums(g->micro_nats, g->nats, b->rows, g->T, g->main);
 }
 
 /* ------------------------------------------------------------- backward */
@@ -259,9 +283,57 @@ static void backward(struct engine *g, const struct micro *b, int last)
         layer_backward(g, l, b);
         finished(g, l + 1, last);
     }
-    embed_backward(g->grad, g->dx, b->which, b->first, b->order, b->n_which,
-                   g->C, g->main);
+    embed_backward(g->grad, g->dx, b->which, b->first, b->order,
+                   static_cast<int>(b->n), g->C, g->main);
     finished(g, 0, last);
+}
+
+/* -------------------------------------------------------------- a graph */
+
+static void one_by_one(struct engine *g, const struct micro *b, float scale,
+                       int last)
+{
+    forward(g, b);
+    head(g, b, scale, 1);
+    backward(g, b, last);
+}
+
+static int record(struct engine *g, const struct micro *b, float scale)
+{
+    cudaGraph_t graph = nullptr;
+
+    if (engine_check(
+            g,
+            cudaStreamBeginCapture(g->main, cudaStreamCaptureModeThreadLocal),
+            "record a graph"))
+        return -1;
+    one_by_one(g, b, scale, 0);
+    if (engine_check(g, cudaStreamEndCapture(g->main, &graph),
+                     "record a graph"))
+        return -1;
+    engine_check(g, cudaGraphInstantiate(&g->graph, graph, 0), "make a graph");
+    cudaGraphDestroy(graph);
+    g->graph_scale = scale;
+    return g->failed;
+}
+
+/* Forward and back.  The first whole micro-batch is launched kernel by kernel,
+ * which makes the plans of the products; the second is recorded, and from then
+ * on it is one launch.  Not what the gang's stream takes part in. */
+static void run_micro(struct engine *g, const struct micro *b, float scale,
+                      int last)
+{
+    if (g->opt.no_graphs || b->rows != g->rows || (last && g->gang) ||
+        (!g->graph && g->seen++ == 0)) {
+        one_by_one(g, b, scale, last);
+        return;
+    }
+    if (g->graph && g->graph_scale != scale) {
+        cudaGraphExecDestroy(g->graph);
+        g->graph = nullptr;
+    }
+    if (!g->failed && (g->graph || !record(g, b, scale)))
+        engine_check(g, cudaGraphLaunch(g->graph, g->main), "launch a graph");
 }
 
 int engine_grad(struct engine *g, double *nats, const int32_t *tokens,
@@ -272,9 +344,9 @@ int engine_grad(struct engine *g, double *nats, const int32_t *tokens,
     if (open_call(call, g, tokens, rows, e))
         return -1;
     for (const micro &b : call) {
-        forward(g, &b);
-        head(g, &b, scale, 1);
-        backward(g, &b, last && b.row + b.rows == rows);
+        take_ints(g, &b);
+        run_micro(g, &b, scale, last && b.row + b.rows == rows);
+        give_nats(g, &b);
     }
     if (last && call.empty()) /* a member without rows takes part */
         for (int i = g->L + 1; i >= 0; i--)
@@ -292,8 +364,10 @@ int engine_eval(struct engine *g, double *nats, const int32_t *tokens,
     if (open_call(call, g, tokens, rows, e))
         return -1;
     for (const micro &b : call) {
+        take_ints(g, &b);
         forward(g, &b);
         head(g, &b, 0, 0);
+        give_nats(g, &b);
     }
     return close_call(g, nats, rows, e);
 }

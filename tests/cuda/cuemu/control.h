@@ -42,7 +42,7 @@ extern "C" void cuemu_set_wedged(int wedged);
 struct cuemu_counts {
     unsigned long long launches, blocks, threads, switches;
     unsigned long long mma; /* a lane's part of one is one */
-    unsigned long long gemms;
+    unsigned long long gemms, graphs;
     double gemm_flops, gemm_bytes;
 };
 extern "C" void cuemu_get_counts(struct cuemu_counts *c);
