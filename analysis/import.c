@@ -55,6 +55,7 @@ static const struct {
     {"batch_tokens", POINT_BATCH},
     {"unique_tokens", POINT_UNIQUE},
     {"step", POINT_STEPS},
+    {"params_active_precise", POINT_N}, /* of the Gemstones */
     {"n_parameters", POINT_N},
     {"num_params", POINT_N},
     {"smooth_loss", POINT_LOSS},

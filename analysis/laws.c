@@ -111,7 +111,6 @@ static void fit_others(struct laws_surface *s, const struct surface_data *d)
     for (int i = 0; i < LAWS_OTHER; i++) {
         struct surface_options o = surface_defaults;
         o.form = forms[i];
-        o.profile = 0;
         s->n_other += !surface_fit(&s->other[s->n_other], d, &o, NULL);
     }
 }

@@ -115,16 +115,18 @@ static double ask_surface(struct prediction *p, const struct laws *l)
         hi = bpb + hypot(fmax(hi, bpb) - bpb, noise);
         free(v);
     }
-    add_opinion(p, "E + A/M^alpha + B/D^beta", bpb, lo, hi, M);
-    if (s->fit.identified)
+    if (s->fit.identified) {
+        add_opinion(p, "E + A/M^alpha + B/D^beta", bpb, lo, hi, M);
         return bpb;
+    }
+    add_opinion(p, "E + A/M^alpha + B/D^beta", NAN, NAN, NAN, NAN);
     str_addf(&p->how, "surface: not identified, no vote (%s)\n",
              s->fit.refused);
     return NAN;
 }
 
-/* What the other forms of the surface say, without a vote; the range of all
- * of them. */
+/* What the other forms of the surface say where they are identified, without a
+ * vote; the range of all of them. */
 static void ask_others(struct prediction *p, const struct laws *l)
 {
     static const char *const name[SURFACE_FORMS] = {
@@ -132,15 +134,21 @@ static void ask_others(struct prediction *p, const struct laws *l)
         [SURFACE_POWER] = "A/M^alpha + B/D^beta",
         [SURFACE_SKALING] = "E + (A/M^al + B/D^be)^k"};
     double lo = INFINITY, hi = 0;
+    int n = 0;
 
     if (!l->have_surface)
         return;
     for (int i = -1; i < l->surface->n_other; i++) {
-        const struct surface *s =
-            i < 0 ? &l->surface->fit.s : &l->surface->other[i].s;
+        const struct surface_fit *f =
+            i < 0 ? &l->surface->fit : &l->surface->other[i];
+        const struct surface *s = &f->s;
         double bpb = surface_loss(s, p->M, p->D, NAN), M, D, best;
-        if (!isfinite(bpb))
+        if (!f->identified || !isfinite(bpb)) {
+            if (i >= 0)
+                add_opinion(p, name[s->form], NAN, NAN, NAN, NAN);
             continue;
+        }
+        n++;
         lo = fmin(lo, bpb);
         hi = fmax(hi, bpb);
         if (i < 0)
@@ -149,7 +157,7 @@ static void ask_others(struct prediction *p, const struct laws *l)
             M = NAN;
         add_opinion(p, name[s->form], bpb, NAN, NAN, M);
     }
-    if (l->surface->n_other && hi > 0) {
+    if (n > 1) {
         p->surfaces_lo = lo;
         p->surfaces_hi = hi;
     }

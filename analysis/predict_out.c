@@ -149,6 +149,8 @@ static void print_opinions(struct str *out, const struct prediction *p)
             str_addf(out, " (%.4f to %.4f)", q->lo, q->hi);
         if (isfinite(q->M))
             str_addf(out, "  M %.4g", q->M);
+        if (!isfinite(q->bpb) && !isfinite(q->M))
+            str_add(out, " not identified");
         str_add(out, "\n");
     }
 }
