@@ -21,14 +21,27 @@ static const char sql_totals[] =
     "sum(iif(state = 'running', 0.0, M * min(tokens_done, D))) "
     "FROM run WHERE id IN (SELECT run FROM study_run WHERE study = ?1) "
     "GROUP BY state";
-/* A row for each stage and state of its runs. */
+/* A row for each stage and state of its runs.  From column 10 on: slot seconds
+ * of ended attempts, what trunks took for their runs (the first attempt of
+ * others begins with step 0), what early stops left undone; the exact flops
+ * that training has done, and in how many slot seconds. */
 static const char sql_stages[] =
     "SELECT g.idx, g.name, g.kind, g.state, g.reason, r.state, count(r.id), "
     "sum(r.flops), "
     "sum(iif(r.state = 'running', 0.0, r.M * min(r.tokens_done, r.D))), "
-    "min(iif(r.state = 'done', r.bpb, NULL)) "
+    "min(iif(r.state = 'done', r.bpb, NULL)), "
+    "total(w.seconds), total(iif(r.state IN ('failed', 'stopped'), 0.0, "
+    "r.M * r.batch_tokens * w.shared)), "
+    "total(iif(r.state = 'stopped' AND r.reason LIKE 'early:%' "
+    "AND w.run IS NOT NULL, r.M * (r.D - r.tokens_done), 0.0)), "
+    "total(r.flops_exact * w.steps / r.steps), total(w.train) "
     "FROM stage g LEFT JOIN study_run x ON x.study = g.study "
     "AND x.stage = g.idx LEFT JOIN run r ON r.id = x.run "
+    "LEFT JOIN (SELECT run, sum(gang * (train_seconds + eval_seconds + "
+    "checkpoint_seconds)) AS seconds, min(resumed_step) AS shared, "
+    "sum(iif(train_seconds > 0, max(steps - resumed_step, 0), 0)) AS steps, "
+    "sum(iif(steps > resumed_step, gang * train_seconds, 0)) AS train "
+    "FROM attempt WHERE ended IS NOT NULL GROUP BY run) w ON w.run = r.id "
     "WHERE g.study = ?1 GROUP BY g.idx, r.state ORDER BY g.idx";
 static const char sql_best[] =
     "SELECT stage, budget, run, d_model, n_layer, batch, bpb, gap, lr "
@@ -54,22 +67,6 @@ static const char sql_waiting[] =
             "LEFT JOIN branch b ON b.run = r.id");
 /* Of versions before 4. */
 static const char sql_waiting_1[] = WAITING("r.steps_done", "");
-/* What ended attempts cost, what trunks took for their runs (the first attempt
- * of others begins with step 0), and what early stops left undone; then the
- * exact flops that training has done, and in how many slot seconds. */
-static const char sql_cost[] =
-    "SELECT x.stage, total(w.seconds), total(iif(r.state IN ('failed', "
-    "'stopped'), 0.0, r.M * r.batch_tokens * w.shared)), "
-    "total(iif(r.state = 'stopped' AND r.reason LIKE 'early:%', "
-    "r.M * (r.D - r.tokens_done), 0.0)), "
-    "total(r.flops_exact * w.steps / r.steps), total(w.train) "
-    "FROM study_run x "
-    "JOIN run r ON r.id = x.run JOIN (SELECT run, sum(gang * (train_seconds + "
-    "eval_seconds + checkpoint_seconds)) AS seconds, min(resumed_step) AS "
-    "shared, sum(iif(train_seconds > 0, max(steps - resumed_step, 0), 0)) "
-    "AS steps, sum(iif(steps > resumed_step, gang * train_seconds, 0)) "
-    "AS train FROM attempt WHERE ended IS NOT NULL GROUP BY run) w "
-    "ON w.run = r.id WHERE x.study = ?1 GROUP BY x.stage";
 /* A file of version 2 that nobody writes has no such column: then the name
  * means that of the outer query, NULL. */
 static const char sql_slots[] =
@@ -159,6 +156,11 @@ static void read_stage(struct status *s, struct sql *q)
     g->flops_done += number(q, 8);
     if (!isnan(best))
         g->best = best;
+    g->slot_seconds += number(q, 10);
+    g->shared += number(q, 11);
+    g->stopped += number(q, 12);
+    s->rate_flops += number(q, 13);
+    s->rate_seconds += number(q, 14);
 }
 
 static void read_shared(struct status *s, struct sql *q)
@@ -185,6 +187,12 @@ static int read_runs(struct status *s, struct store *db, int64_t study,
         return -1;
     if (!s->runs_shared)
         add_stages(s);
+    for (size_t i = 0; i < s->n_stage; i++) {
+        s->slot_seconds += s->stage[i].slot_seconds;
+        s->shared += s->stage[i].shared;
+        s->stopped += s->stage[i].stopped;
+    }
+    s->rate = s->rate_seconds > 0 ? s->rate_flops / s->rate_seconds : 0;
     return 0;
 }
 
@@ -256,25 +264,6 @@ static void use_running_rate(struct status *s)
         s->rate = flops / slots;
 }
 
-static void read_cost(struct status *s, struct sql *q)
-{
-    s->slot_seconds += number(q, 1);
-    s->shared += number(q, 2);
-    s->stopped += number(q, 3);
-    s->rate_flops += number(q, 4);
-    s->rate_seconds += number(q, 5);
-    s->rate = s->rate_seconds > 0 ? s->rate_flops / s->rate_seconds : 0;
-    for (size_t i = 0; i < s->n_stage; i++) {
-        struct status_stage *g = &s->stage[i];
-
-        if (g->index != sql_get_int(q, 0))
-            continue;
-        g->slot_seconds = number(q, 1);
-        g->shared = number(q, 2);
-        g->stopped = number(q, 3);
-    }
-}
-
 /* What is left, spread over the slots that are at work, stage after stage; but
  * a run cannot end sooner than its own remainder takes. */
 static void estimate(struct status *s)
@@ -328,7 +317,6 @@ int db_status(struct status *s, struct store *db, int64_t study, int n_events,
         each(s, db, sql_best, study, 0, read_best, e) ||
         each(s, db, branches ? sql_waiting : sql_waiting_1, study, 0,
              read_waiting, e) ||
-        each(s, db, sql_cost, study, 0, read_cost, e) ||
         each(s, db, sql_slots, study, 0, read_slots, e) ||
         lanes_read(s, db, study, e) ||
         each(s, db, sql_failures, study, 0, read_failure, e) ||
