@@ -97,9 +97,11 @@ static void train_json(const struct bench_case *c, const struct bench_step *r,
         {"tokens", (double)c->tokens},
         {"threads", 1},
         {"ms", r->ms}, {"ms_min", r->ms_min}, {"ms_max", r->ms_max},
+        {"cpu_ms", r->cpu_ms},
         {"gflops", r->flops / r->ms * 1e-6},
         {"peak_gflops", r->peak_flops * 1e-9},
         {"percent", 100 * r->flops / (r->ms * 1e-3) / r->peak_flops},
+        {"cpu_percent", 100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops},
         {"tokens_per_s", (double)c->tokens / (r->ms * 1e-3)},
         {"gflop_a_step", r->flops * 1e-9}};
     /* clang-format on */
@@ -118,12 +120,13 @@ static void train_text(const struct bench_case *c, const struct bench_step *r)
     double s = r->ms * 1e-3;
 
     printf("%7lld %7lld %6lld %6lld  %-5s %-12s %9.2f %8.2f-%-8.2f %7.1f %6.1f"
-           " %5.1f %9.0f\n",
+           " %5.1f %9.0f %8.2f %5.1f\n",
            (long long)c->model.d_model, (long long)c->model.n_layer,
            (long long)c->model.vocab, (long long)c->tokens,
            dtype_name(c->dtype), r->backend, r->ms, r->ms_min, r->ms_max,
            r->flops / s * 1e-9, r->peak_flops * 1e-9,
-           100 * r->flops / s / r->peak_flops, (double)c->tokens / s);
+           100 * r->flops / s / r->peak_flops, (double)c->tokens / s, r->cpu_ms,
+           100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops);
 }
 
 /* The same steps by o->ranks processes, as one run and as one run each, and
@@ -168,7 +171,8 @@ static int run_train(const struct bench_opts *o, struct err *e)
 
     if (!o->json)
         printf("d_model n_layer  vocab tokens  dtype backend       ms a step"
-               "   least-most    GFLOP/s   peak     %%  tokens/s\n");
+               "   least-most    GFLOP/s   peak     %%  tokens/s   CPU ms     "
+               "%%\n");
     for (int i = 0; !next_case(&c, i, o); i++) {
         if (bench_step(&r, &c, (int)o->steps, e))
             return -1;
@@ -364,6 +368,8 @@ const struct command cmd_bench = {
         "model: the shares of matrix products, attention, what is done to "
         "rows\n"
         "(norms, SwiGLU, cross entropy) and to parameters (clipping, AdamW).\n"
+        "The last two columns are processor time, which other work hardly\n"
+        "touches.\n"
         "\n"
         "    loglog bench --train --profile --ranks 2\n"
         "    loglog bench --gemm --d-model 256 --json\n",

@@ -45,6 +45,7 @@ struct bench_step {
     const char *backend;
     double flops;              /* of one step */
     double ms, ms_min, ms_max; /* wall time; the median of the steps */
+    double cpu_ms;             /* the median of their processor time */
     double peak_flops;         /* a second, of this dtype's operands */
     double share[BENCH_KINDS]; /* of the time; they add up to 1 */
     double group_share[BENCH_GROUPS];

@@ -15,12 +15,17 @@
 
 #define PEER_SECONDS 60.0
 
-double bench_now(void)
+static double clock_at(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double bench_now(void)
+{
+    return clock_at(CLOCK_MONOTONIC);
 }
 
 int bench_by_value(const void *a, const void *b)
@@ -231,42 +236,46 @@ static void shares(struct bench_step *r, const struct bench_case *c,
     }
 }
 
-/* One step that is not counted, then `steps` of ms[] each, sorted; the peak
- * between them when *peak is wanted. */
-static int time_steps(double *ms, double *peak, struct bench *b, int steps,
-                      struct err *e)
+/* One step that is not counted, then `steps` of ms[] each, and cpu_ms[] of
+ * processor time, both sorted; the peak between them when *peak is wanted. */
+static int time_steps(double *ms, double *cpu_ms, double *peak, struct bench *b,
+                      int steps, struct err *e)
 {
     if (bench_one_step(b, e))
         return -1;
     memset(b->seconds, 0, sizeof b->seconds);
     model_profile(b->m, peak ? b->seconds : NULL);
     for (int i = 0; i < steps; i++) {
-        double t;
+        double t, cpu;
 
         if (peak)
             *peak = fmax(*peak, bench_peak_of(model_backend(b->m)));
         t = bench_now();
+        cpu = clock_at(CLOCK_THREAD_CPUTIME_ID);
         if (bench_one_step(b, e))
             return -1;
         ms[i] = 1e3 * (bench_now() - t);
+        cpu_ms[i] = 1e3 * (clock_at(CLOCK_THREAD_CPUTIME_ID) - cpu);
     }
     qsort(ms, (size_t)steps, sizeof *ms, bench_by_value);
+    qsort(cpu_ms, (size_t)steps, sizeof *cpu_ms, bench_by_value);
     return 0;
 }
 
 int bench_step(struct bench_step *r, const struct bench_case *c, int steps,
                struct err *e)
 {
-    double *ms = xcalloc((size_t)steps, sizeof *ms);
+    double *ms = xcalloc(2 * (size_t)steps, sizeof *ms), *cpu = ms + steps;
     struct comm *self;
     struct bench b;
     int rc = comm_open(&self, 0, 1, NULL, PEER_SECONDS, e);
 
     *r = (struct bench_step){0};
     if (!rc && !(rc = bench_open(&b, c, self, e))) {
-        rc = time_steps(ms, &r->peak_flops, &b, steps, e);
+        rc = time_steps(ms, cpu, &r->peak_flops, &b, steps, e);
         r->backend = model_backend(b.m)->name;
         r->ms = bench_median(ms, steps);
+        r->cpu_ms = bench_median(cpu, steps);
         r->ms_min = ms[0];
         r->ms_max = ms[steps - 1];
         shares(r, c, b.seconds);
@@ -288,7 +297,7 @@ struct told {
 static int member(double *ms, const struct bench_case *c, int me, int ranks,
                   int one_run, int steps, const char *name, struct err *e)
 {
-    double *each = xcalloc((size_t)steps, sizeof *each);
+    double *each = xcalloc(2 * (size_t)steps, sizeof *each);
     struct comm *gang, *self = NULL;
     unsigned none = 0;
     struct bench b;
@@ -299,7 +308,7 @@ static int member(double *ms, const struct bench_case *c, int me, int ranks,
     rc = comm_open(&self, 0, 1, NULL, PEER_SECONDS, e) ||
          bench_open(&b, c, one_run ? gang : self, e) ||
          comm_agree(gang, &none, NULL, e) /* all begin together */ ||
-         time_steps(each, NULL, &b, steps, e);
+         time_steps(each, each + steps, NULL, &b, steps, e);
     if (!rc)
         *ms = bench_median(each, steps);
     free(each);

@@ -46,6 +46,7 @@ static void shares_add_up_and_the_median_is_between(void **state)
     assert_true(fabs(sum - 1) < 1e-9);
     assert_true(r.ms_min <= r.ms && r.ms <= r.ms_max && r.ms_min > 0);
     assert_true(r.peak_flops > 0);
+    assert_true(r.cpu_ms > 0);
 }
 
 /* Two members share a batch; two runs have one each. */
