@@ -14,7 +14,7 @@
 struct args {
     const char *mpirun;
     int64_t tries;
-    double pause, exit_by;
+    double pause, exit_by, probe;
 };
 
 /* Everything before "--" that is not an option of ours is mpirun's.  The two
@@ -52,25 +52,21 @@ static const char *find_db(int argc, char **argv)
     return NULL;
 }
 
-/* mpirun [its options] this-program run ... */
-static char **make_argv(const struct args *a, char **mpi, int n_mpi, char **run,
-                        int n_run, char self[PATH_MAX])
+/* this-program run ... */
+static char **make_run(char **run, int n_run, char self[PATH_MAX])
 {
-    char **out = xcalloc((size_t)(n_mpi + n_run) + 3, sizeof *out);
-    int n = 0;
+    char **out = xcalloc((size_t)n_run + 2, sizeof *out);
 
-    out[n++] = xstrdup(a->mpirun);
-    for (int i = 0; i < n_mpi; i++)
-        out[n++] = mpi[i];
-    out[n++] = self;
+    out[0] = self;
     for (int i = 0; i < n_run; i++)
-        out[n++] = run[i];
+        out[i + 1] = run[i];
     return out;
 }
 
 static int cmd_main(const struct command *self, int argc, char **argv)
 {
-    struct args a = {.mpirun = "mpirun", .tries = 5, .pause = 1, .exit_by = 20};
+    struct args a = {
+        .mpirun = "mpirun", .tries = 5, .pause = 1, .exit_by = 20, .probe = 15};
     const struct opt opts[] = {
         {"mpirun", 0, OPT_STRING, &a.mpirun, "PROGRAM", "mpirun to use"},
         {"tries", 0, OPT_INT, &a.tries, "N",
@@ -79,9 +75,11 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "seconds before the first restart, then doubled (1)"},
         {"exit-by", 0, OPT_DOUBLE, &a.exit_by, "S",
          "seconds mpirun has to end once the job is over (20)"},
+        {"probe", 0, OPT_DOUBLE, &a.probe, "S",
+         "seconds that a host has to answer after a loss (15; 0: not asked)"},
         OPT_END,
     };
-    char path[PATH_MAX], **mine, **mpi, **full;
+    char path[PATH_MAX], **mine, **mpi, **run;
     int split = find_split(argc, argv), n_mine = 1, n_mpi = 0, n, rc;
     struct launch_options o;
     const char **args;
@@ -110,10 +108,11 @@ static int cmd_main(const struct command *self, int argc, char **argv)
     o.db = rc ? NULL : find_db(argc - split, argv + split);
     if (!rc && !o.db)
         rc = err_set(&e, ERR_USAGE, "launch: run needs --db FILE");
-    if (!rc &&
-        (a.tries < 1 || a.tries > INT_MAX || a.pause < 0 || a.exit_by <= 0))
-        rc = err_set(&e, ERR_USAGE,
-                     "launch: --tries, --pause and --exit-by are positive");
+    if (!rc && (a.tries < 1 || a.tries > INT_MAX || a.pause < 0 ||
+                a.exit_by <= 0 || a.probe < 0))
+        rc = err_set(
+            &e, ERR_USAGE,
+            "launch: --tries, --pause, --exit-by and --probe are positive");
     len = readlink("/proc/self/exe", path, sizeof path - 1);
     if (!rc && len < 0)
         rc = err_errno(&e, "/proc/self/exe");
@@ -123,15 +122,18 @@ static int cmd_main(const struct command *self, int argc, char **argv)
         return rc > 0 ? 0 : opts_fail(&e);
     }
     path[len] = '\0';
-    full = make_argv(&a, mpi, n_mpi, argv + split + 1, argc - split - 1, path);
-    o.argv = full;
+    run = make_run(argv + split + 1, argc - split - 1, path);
+    o.mpirun = a.mpirun;
+    o.opt = mpi;
+    o.n_opt = n_mpi;
+    o.run = run;
+    o.probe = a.probe;
     o.tries = (int)a.tries;
     o.pause = a.pause;
     o.exit_by = a.exit_by;
     signals_install();
     rc = launch(&o);
-    free(full[0]);
-    free(full);
+    free(run);
     free(mine);
     free(mpi);
     return rc;
@@ -146,8 +148,11 @@ const struct command cmd_launch = {
         "node is lost, mpirun ends the job; launch starts it again, and the\n"
         "study goes on from its checkpoints, until the database says that it\n"
         "is finished.  An mpirun that hangs in its exit is killed, and what\n"
-        "it left in /tmp and /dev/shm is removed.  Options that are not\n"
-        "listed below are passed to mpirun.\n"
+        "it left in /tmp and /dev/shm is removed.  Before each new start "
+        "every\n"
+        "host (of --host, --hostfile, or the allocation of Slurm or PBS) is\n"
+        "asked, and those that do not answer are left out; -n shrinks with\n"
+        "the slots.  Options that are not listed below are passed to mpirun.\n"
         "\n"
         "  loglog launch -n 8 --bind-to none -- run study.yaml --db "
         "results.db\n"

@@ -3,15 +3,19 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "db/query.h"
 #include "runner/clock.h"
+#include "runner/hosts.h"
 #include "runner/leftovers.h"
+#include "runner/probe.h"
 #include "runner/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,14 +96,39 @@ struct watch {
     double asked;
 };
 
+/* mpirun, its options without the dead hosts, loglog run ...: the array is the
+ * caller's, the words are borrowed. */
+static char **make_argv(const struct launch_options *o,
+                        const struct hosts *hosts, char ***options)
+{
+    size_t n_opt = 0, n_run = 0;
+    char **opt = hosts_options(hosts, o->opt, o->n_opt), **argv;
+
+    while (opt[n_opt])
+        n_opt++;
+    while (o->run[n_run])
+        n_run++;
+    argv = xcalloc(n_opt + n_run + 2, sizeof *argv);
+    argv[0] = (char *)(uintptr_t)o->mpirun;
+    if (n_opt)
+        memcpy(argv + 1, opt, n_opt * sizeof *argv);
+    memcpy(argv + 1 + n_opt, o->run, n_run * sizeof *argv);
+    *options = opt;
+    return argv;
+}
+
 /* fork, not posix_spawn: this process is small, and mpirun is to be told when
  * it dies. */
-static pid_t start(char *const *argv)
+static pid_t start(const struct launch_options *o, const struct hosts *hosts)
 {
+    char **opt, **argv = make_argv(o, hosts, &opt);
     pid_t pid = fork();
 
-    if (pid)
+    if (pid) {
+        free(argv);
+        free(opt);
         return pid;
+    }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setpgid(0, 0);
     for (int i = 1; i < NSIG; i++)
@@ -203,32 +232,49 @@ static void rest(double seconds)
         clock_sleep(POLL_SECONDS);
 }
 
-int launch(const struct launch_options *o)
+/* What one mpirun came to. */
+enum outcome { GOES_ON, ENDED };
+
+/* Start mpirun, wait for its end: ENDED with the exit code, or GOES_ON. */
+static enum outcome one_start(int *code, struct launch_status *after,
+                              const struct launch_options *o,
+                              const struct hosts *hosts, int starts)
+{
+    struct watch w = {.o = o, .event = after->event};
+    int status, told;
+
+    *code = ERR_ENV;
+    w.pid = start(o, hosts);
+    if (w.pid < 0) {
+        log_error("cannot start %s: %s", o->mpirun, strerror(errno));
+        return ENDED;
+    }
+    status = watch(&w);
+    leftovers_remove(w.pid, NULL, NULL);
+    launch_status(after, o->db);
+    told = after->event > w.event;
+    if (told && after->state == LAUNCH_FINISHED)
+        *code = after->failed ? ERR_FAILED : 0;
+    else if ((told && after->state == LAUNCH_STOPPED) || signals_stop())
+        *code = EXIT_RESUMABLE;
+    else if (is_final(status, starts))
+        *code = WEXITSTATUS(status);
+    else
+        return GOES_ON;
+    return ENDED;
+}
+
+static int again_and_again(const struct launch_options *o, struct hosts *hosts)
 {
     double pause = o->pause;
     struct launch_status before, after;
-    int idle = 0;
+    int idle = 0, code;
 
     launch_status(&before, o->db);
     for (int starts = 1;; starts++) {
-        struct watch w = {.o = o, .event = before.event};
-        int status;
-
-        w.pid = start(o->argv);
-        if (w.pid < 0) {
-            log_error("cannot start %s: %s", o->argv[0], strerror(errno));
-            return ERR_ENV;
-        }
-        status = watch(&w);
-        leftovers_remove(w.pid, NULL, NULL);
-        launch_status(&after, o->db);
-        if (after.event > before.event && after.state == LAUNCH_FINISHED)
-            return after.failed ? ERR_FAILED : 0;
-        if ((after.event > before.event && after.state == LAUNCH_STOPPED) ||
-            signals_stop())
-            return EXIT_RESUMABLE;
-        if (is_final(status, starts))
-            return WEXITSTATUS(status);
+        after = before;
+        if (one_start(&code, &after, o, hosts, starts) == ENDED)
+            return code;
         if (after.progress > before.progress) {
             idle = 0;
             pause = o->pause;
@@ -239,7 +285,24 @@ int launch(const struct launch_options *o)
         log_warn("the job was lost (start %d); going on in %.0f s", starts,
                  pause);
         rest(pause);
+        if (o->probe > 0 && !signals_stop())
+            probe_hosts(hosts, o->mpirun, o->opt, o->n_opt, o->probe);
         pause = pause * 2 < PAUSE_MOST ? pause * 2 : PAUSE_MOST;
         before = after;
     }
+}
+
+int launch(const struct launch_options *o)
+{
+    struct hosts hosts;
+    struct err e;
+    int code = ERR_USAGE;
+
+    leftovers_sweep(NULL, NULL);
+    if (hosts_read(&hosts, o->opt, o->n_opt, &e))
+        log_error("%s", e.text);
+    else
+        code = again_and_again(o, &hosts);
+    hosts_release(&hosts);
+    return code;
 }

@@ -6,18 +6,23 @@
  * start gets somewhere.  Whether the study is finished is what the database
  * says, never mpirun's exit status: mpirun can hang in its own exit, or end
  * with 0 or 1 for any reason.  It is then killed, and what it left behind
- * removed. */
+ * removed.  After a loss every host is asked whether it is there, and mpirun is
+ * started on those that are. */
 #ifndef LOGLOG_RUNNER_LAUNCH_H
 #define LOGLOG_RUNNER_LAUNCH_H
 
 #include "base/err.h"
 
 struct launch_options {
-    char *const *argv; /* mpirun ... loglog run ..., NULL-terminated */
+    const char *mpirun;
+    char *const *opt; /* (n_opt) its options */
+    int n_opt;
+    char *const *run; /* loglog run ..., NULL-terminated */
     const char *db;
     int tries;      /* starts in a row without progress before giving up */
     double pause;   /* seconds before the first restart; doubled each time */
     double exit_by; /* seconds mpirun has to end once the job is over */
+    double probe; /* seconds a host has to answer after a loss; 0: not asked */
 };
 
 /* Returns the exit code of the study. */

@@ -7,14 +7,16 @@
 #include "runner/leftovers.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_JOBS 16
+#define MAX_JOBS 64 /* at once */
 #define MAX_OPEN 16
 
 /* Entries of `dir` whose names match, handed to `found` by their path. */
@@ -34,7 +36,7 @@ static void each_entry(const char *dir, void *ctx,
 }
 
 struct search {
-    pid_t mpirun;
+    pid_t mpirun; /* 0: any that is gone */
     const char *shm;
     unsigned job[MAX_JOBS];
     int n_job;
@@ -89,10 +91,28 @@ static void remove_segment(void *ctx, const char *dir, const char *name)
     }
 }
 
-/* BASE/ompi.HOST.UID/pid.PID, whatever the host is called. */
-static void look_into_host(void *ctx, const char *dir, const char *name)
+/* Remove pid.PID of a dead mpirun, and remember its jobs. */
+static void look_into_session(void *ctx, const char *dir, const char *name)
 {
     struct search *s = ctx;
+    char path[PATH_MAX];
+    int pid, used = 0;
+
+    if (sscanf(name, "pid.%d%n", &pid, &used) != 1 || name[used] || pid <= 0 ||
+        (s->mpirun && pid != s->mpirun) || s->n_job == MAX_JOBS)
+        return;
+    if (!s->mpirun && (kill(pid, 0) == 0 || errno != ESRCH))
+        return;
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
+        return;
+    each_entry(path, s, look_into_store);
+    if (!nftw(path, remove_one, MAX_OPEN, FTW_DEPTH | FTW_PHYS))
+        s->removed++;
+}
+
+/* BASE/ompi.HOST.UID, whatever the host is called. */
+static void look_into_host(void *ctx, const char *dir, const char *name)
+{
     char path[PATH_MAX], tail[32];
     size_t len = strlen(name), n;
 
@@ -100,23 +120,32 @@ static void look_into_host(void *ctx, const char *dir, const char *name)
     if (strncmp(name, "ompi.", strlen("ompi.")) || len < n ||
         strcmp(name + len - n, tail))
         return;
-    if (snprintf(path, sizeof path, "%s/%s/pid.%d", dir, name,
-                 (int)s->mpirun) >= (int)sizeof path ||
-        access(path, F_OK))
-        return;
-    each_entry(path, s, look_into_store);
-    if (!nftw(path, remove_one, MAX_OPEN, FTW_DEPTH | FTW_PHYS))
-        s->removed++;
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path)
+        each_entry(path, ctx, look_into_session);
+}
+
+static int remove_all(struct search *s, const char *base, const char *shm)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    if (!base)
+        base = tmp && *tmp ? tmp : "/tmp";
+    each_entry(base, s, look_into_host);
+    if (s->n_job)
+        each_entry(shm ? shm : "/dev/shm", s, remove_segment);
+    return s->removed;
 }
 
 int leftovers_remove(pid_t mpirun, const char *base, const char *shm)
 {
     struct search s = {.mpirun = mpirun};
-    const char *tmp = getenv("TMPDIR");
 
-    if (!base)
-        base = tmp && *tmp ? tmp : "/tmp";
-    each_entry(base, &s, look_into_host);
-    each_entry(shm ? shm : "/dev/shm", &s, remove_segment);
-    return s.removed;
+    return remove_all(&s, base, shm);
+}
+
+int leftovers_sweep(const char *base, const char *shm)
+{
+    struct search s = {.mpirun = 0};
+
+    return remove_all(&s, base, shm);
 }
