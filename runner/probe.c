@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #define POLL_SECONDS 0.02
-#define AGAIN_SECONDS 1.0 /* before those that did not answer are asked again  \
-                           */
+#define AGAIN_SECONDS                                                          \
+    1.0 /* before those that did not answer are asked again                    \
+         */
 
 struct probe {
     pid_t pid; /* 0: over */
