@@ -1,0 +1,130 @@
+#!/bin/sh
+# soak.sh [SECONDS [SEEDS]]: studies of 20 runs a seed under a random fault every
+# two seconds, one study after the other until the time (600) is over; the last
+# is left in peace to finish.  Every study must have the results of an undisturbed
+# one, and nothing may be left: no process, no shared memory, no temporary file.
+#
+# The seed of the faults is printed; SOAK_SEED=N repeats it.
+# shellcheck source=tests/mpi/lib.sh
+. "$(dirname "$0")/../mpi/lib.sh"
+seconds=${1:-600}
+seeds=${2:-10}
+LOGLOG=$(readlink -f "$LOGLOG")
+setup
+unset OMPI_MCA_btl_vader_backing_directory # launch has to clean /dev/shm
+seed=${SOAK_SEED:-$(date +%s)}
+
+# 20 runs a seed; every step takes 50 ms in a first attempt, so that the faults
+# find them at work
+cat >study.yaml <<END
+study: soak
+data: {train: data/train, valid: data/valid, seq_len: 32}
+model: {family: deepseek-llm, vocab: 256, head_dim: 16, aspect: 24}
+train:
+  seeds: [$(seq -s ', ' "$seeds")]
+  max_attempts: 1000
+stages:
+  - isoflop: {flops: [1e8, 1.5e8, 2e8, 2.5e8, 3e8, 3.5e8, 4e8, 4.5e8, 5e8, 5.5e8], M: [24576, 86016], hyper: {lr: 4e-3, batch: 128}, extend: 0}
+END
+segments() {
+    find /dev/shm -name 'vader_segment*' -o -name 'loglog.*' | sort
+}
+segments >segments.before
+
+draw() { # the next number, in $drawn
+    seed=$(((seed * 1103515245 + 12345) % 2147483648))
+    drawn=$((seed / 65536))
+}
+one_of() { # a word of the list
+    [ $# -gt 0 ] || return 1
+    shift $((drawn % $#))
+    echo "$1"
+}
+ranks_of() { # the processes of ranks, not launch
+    for pid in $(pids run); do
+        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q ' launch ' ||
+            echo "$pid"
+    done
+}
+coordinator() { # who has the database
+    sed -n 's/.*pid \([0-9]*\).*/\1/p' "$db.lock" 2>/dev/null
+}
+
+# One fault; its name is counted.
+disturb() {
+    draw
+    kind=$((drawn % 14))
+    draw
+    # shellcheck disable=SC2046 # a word a process
+    case $kind in
+    0 | 1 | 2 | 3 | 4) what=child-killed sig=KILL who=$(one_of $(pids child)) ;;
+    5 | 6) what=child-segv sig=SEGV who=$(one_of $(pids child)) ;;
+    7) what=child-hangs sig=STOP who=$(one_of $(pids child)) ;;
+    8 | 9) what=rank-killed sig=KILL who=$(one_of $(ranks_of)) ;;
+    10) what=coordinator-killed sig=KILL who=$(coordinator) ;;
+    11) what=mpirun-killed sig=KILL who=$(one_of $(pids mpirun)) ;;
+    12) what=preempted sig=USR1 who=$launch ;;
+    *) what=launch-killed sig=KILL who=$launch ;;
+    esac
+    [ -n "$who" ] && kill -$sig "$who" 2>/dev/null && echo $what >>faults
+}
+
+start_launch() {
+    LOGLOG_FAULT=child-slow:every:attempt=1 nice -n 19 "$LOGLOG" launch \
+        --pause 0.1 --tries 1000 --exit-by 3 --oversubscribe --bind-to none \
+        -n 2 -- run study.yaml --slots 4 --hang 3 --db "$db" \
+        >>"$db.out" 2>>"$db.err" &
+    launch=$!
+}
+
+# Until the study has ended: start it again whenever launch has gone, and
+# disturb it until $end.
+one_study() {
+    while :; do
+        start_launch
+        while kill -0 "$launch" 2>/dev/null; do
+            sleep 2
+            [ "$(date +%s)" -ge "$end" ] || disturb
+        done
+        wait "$launch"
+        rc=$?
+        [ $rc -le 1 ] && return
+        gone || fail "$db: processes outlive a launch (exit $rc)"
+    done
+}
+
+nothing_left() {
+    gone || fail "$1: processes are left"
+    segments | comm -13 segments.before - >segments.new
+    while read -r f; do # another job's, if somebody has it mapped
+        cat /proc/[0-9]*/maps 2>/dev/null | grep -q "$f" ||
+            fail "$1: shared memory is left: $f"
+    done <segments.new
+    left=$(find . -name '*.tmp*' -o -path './tmp/ompi.*/pid.*' -prune | head -n 3)
+    [ -z "$left" ] || fail "$1: temporary files are left: $left"
+    [ -d "$1.ckpt" ] && fail "$1: checkpoints are left: $(ls "$1.ckpt")"
+    "$LOGLOG" db check "$1" >check.out 2>&1 || fail "$1: $(cat check.out)"
+}
+
+echo "soak: $((20 * seeds)) runs a study, a fault every 2 s for $seconds s, seed \
+$seed"
+nice -n 19 "$LOGLOG" run study.yaml --db calm.db --slots 2 >calm.out 2>calm.err
+table calm.db >calm.table || fail "no table"
+[ "$(ask calm.db "SELECT count(*) FROM runs WHERE state = 'done'")" = \
+    $((20 * seeds)) ] || fail "the undisturbed study: $(tail -n 3 calm.err)"
+end=$(($(date +%s) + seconds))
+: >faults
+n=0
+while [ "$(date +%s)" -lt "$end" ]; do
+    n=$((n + 1))
+    db=soak$n.db
+    one_study
+    same $db
+    nothing_left $db
+    ask $db "SELECT 'study $n: ' || count(*) || ' runs done in ' || \
+(SELECT count(*) FROM attempts) || ' attempts, ' || (SELECT count(*) FROM events \
+WHERE kind = 'start') || ' launches; the same results, nothing left' FROM runs \
+WHERE state = 'done'" | tr -d '"'
+done
+sort faults | uniq -c | sort -rn | awk '{ printf "%s%d %s", sep, $1, $2; sep = ", "; n += $1 }
+    END { printf "; %d faults in all\n", n }'
