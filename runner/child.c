@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "runner/affinity.h"
 #include "runner/clock.h"
 #include "runner/proto.h"
 #include "runner/run_dir.h"
@@ -170,6 +171,24 @@ static int run_train(struct train_result *result, struct work *w,
     return train(result, &job->spec, &env, obs, e);
 }
 
+/* To the cores of this slot, once: a child stays with its slot.  Where it
+ * cannot be bound it trains as well, if slower. */
+static void take_place(int *placed, const struct msg_setup *setup,
+                       const struct msg_assign *job)
+{
+    char text[80];
+    struct err e;
+
+    if (*placed)
+        return;
+    *placed = 1;
+    if (affinity_bind((enum affinity)setup->bind, job->place, job->places, text,
+                      sizeof text, &e))
+        log_warn("not bound: %s", e.text);
+    else if (text[0])
+        log_debug("bound to %s", text);
+}
+
 /* One assignment, to its MSG_END.  Returns what train() did. */
 static int serve(const struct msg_setup *setup, const struct msg_assign *job)
 {
@@ -222,7 +241,7 @@ int child_main(int argc, char **argv)
     struct proto_reader reader = {0};
     struct msg_setup *setup = xcalloc(STUDIES_MAX, sizeof *setup);
     union proto_any *msg = xcalloc(1, sizeof *msg);
-    int tag = 0, rc = 0;
+    int tag = 0, rc = 0, placed = 0;
 
     signals_install_child();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -238,8 +257,10 @@ int child_main(int argc, char **argv)
     while (!rc && !signals_stop() && !next(&reader, &tag, msg)) {
         if (tag == MSG_SETUP)
             setup[msg->setup.study] = msg->setup;
-        else if (tag == MSG_ASSIGN)
+        else if (tag == MSG_ASSIGN) {
+            take_place(&placed, &setup[msg->assign.study], &msg->assign);
             rc = serve(&setup[msg->assign.study], &msg->assign);
+        }
     }
     free(setup);
     free(msg);

@@ -16,7 +16,7 @@
 #define MAX_PRIORITY 1000
 
 struct args {
-    const char *db, *checkpoints, *time_limit, *priority, *device;
+    const char *db, *checkpoints, *time_limit, *priority, *device, *bind;
     double grace, hang, tail, stand_in, trunk_disk;
     int64_t slots;
     int replace;
@@ -113,6 +113,8 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
     o->trunk_disk = a->trunk_disk >= 0 ? a->trunk_disk : INFINITY;
     o->stand_in = a->stand_in;
     o->replace = a->replace;
+    if (a->bind && affinity_parse(&o->bind, a->bind, e))
+        return err_prefix(e, "--bind ");
     o->device = -1;
     if (a->device) {
         enum device_kind kind;
@@ -162,6 +164,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "never)"},
         {"priority", 0, OPT_STRING, &a.priority, "N,N...",
          "of each study, higher goes first (the order of the command line)"},
+        {"bind", 0, OPT_STRING, &a.bind, "HOW",
+         "where children run: auto, none, spread, numa (docs/running.md)"},
         {"device", 0, OPT_STRING, &a.device, "NAME",
          "auto, cpu, cuda (docs/gpu.md); else as the study says (auto)"},
         {"replace", 0, OPT_FLAG, &a.replace, NULL,

@@ -11,6 +11,7 @@
 #define LOGLOG_RUNNER_COORDINATOR_H
 
 #include "base/err.h"
+#include "runner/affinity.h"
 #include "runner/net.h"
 
 #include <stdint.h>
@@ -30,7 +31,8 @@ struct run_options {
                                 idle slots; INFINITY: none */
     double stand_in;         /* speed of the stand-in trainer; 0: train */
     int device;              /* enum device_kind; -1: as the study says */
-    int replace;             /* the study file may differ from the stored one */
+    enum affinity bind;
+    int replace; /* the study file may differ from the stored one */
     int argc;
     char **argv; /* the command line, for the record */
 };

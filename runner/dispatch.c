@@ -92,6 +92,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a,
         m.member = i;
         m.slot = workers_local(w, a->gang.slot[i]);
         m.place = w->slot_place[a->gang.slot[i]];
+        m.places = workers_places(w, a->gang.slot[i]);
         net_send(c->net, w->slot_rank[a->gang.slot[i]], MSG_ASSIGN, &m,
                  sizeof m);
     }

@@ -60,6 +60,7 @@ static int make_setup(struct tenant *t, const struct coordinator *c,
 
     m->study = (int32_t)(t - c->tenant);
     m->log_level = (int32_t)log_level();
+    m->bind = (int32_t)c->o->bind;
     m->stand_in = c->o->stand_in;
     m->device = (int32_t)devices_asked(c, t);
     m->checkpoint_seconds = (double)t->study.checkpoint_seconds;

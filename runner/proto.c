@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "runner/affinity.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,8 +73,10 @@ static int check_content(int tag, const union proto_any *m)
         return m->setup.study >= 0 && m->setup.study < STUDIES_MAX &&
                terminated(m->setup.train, PROTO_PATH) &&
                terminated(m->setup.checkpoints, PROTO_PATH) &&
-               m->setup.n_valid >= 0 && m->setup.n_valid <= TRAIN_SETS &&
-               m->setup.device >= 0 && m->setup.device < DEVICE_KINDS;
+               m->setup.bind >= AFFINITY_AUTO &&
+               m->setup.bind <= AFFINITY_NUMA && m->setup.n_valid >= 0 &&
+               m->setup.n_valid <= TRAIN_SETS && m->setup.device >= 0 &&
+               m->setup.device < DEVICE_KINDS;
     case MSG_ASSIGN:
         return terminated(m->assign.rendezvous, PROTO_NAME) &&
                m->assign.gang > 0 && m->assign.gang <= GANG_MAX &&

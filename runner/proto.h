@@ -95,6 +95,8 @@ struct msg_setup {
     char valid[TRAIN_SETS][PROTO_PATH];
     int32_t n_valid;
     int32_t log_level;
+    int32_t bind; /* enum affinity */
+    int32_t pad;
     char checkpoints[PROTO_PATH]; /* a run's are in checkpoints/<run id> */
     double checkpoint_seconds;
     double stand_in; /* > 0: do not train, sleep predicted seconds / this */
@@ -106,8 +108,8 @@ struct msg_assign {
     int32_t study; /* whose setup holds */
     int32_t n_trunk;
     int32_t device; /* enum device_kind, as all ranks agreed */
-    int32_t place;  /* of the slot on its node */
-    int32_t pad;
+    int32_t place;  /* of the slot on its node ... */
+    int32_t places; /* ... that has so many */
     int64_t run, attempt;
     int64_t pause_at; /* stop at a checkpoint after this step; 0: do not */
     int64_t trunk, trunk_step;      /* begin with this one; 0: none */

@@ -91,6 +91,15 @@ int workers_local(const struct workers *w, int slot)
     return slot - w->rank[w->slot_rank[slot]].first;
 }
 
+int workers_places(const struct workers *w, int slot)
+{
+    int n = 0;
+
+    for (int i = 0; i < w->n_slots; i++)
+        n += w->slot_node[i] == w->slot_node[slot];
+    return n;
+}
+
 int workers_device(struct workers *w, int rank, const struct msg_device *m)
 {
     BUG_ON(rank < 0 || rank >= w->n || !w->rank[rank].there);
@@ -148,7 +157,8 @@ int workers_crowded(const struct workers *w, char *text, size_t room)
             if (h->cpus < h->slots && h->cpus < h->cores) {
                 snprintf(text, room,
                          "rank %d on %s has %d slots but is bound to %d "
-                         "core%s of %d: mpirun --bind-to none frees it",
+                         "core%s of %d: mpirun --bind-to none, or run --bind "
+                         "spread, frees it",
                          i, host, h->slots, h->cpus, h->cpus == 1 ? "" : "s",
                          h->cores);
                 return 1;

@@ -37,6 +37,8 @@ int workers_missing(const struct workers *w);
 /* Slot of the job from a rank and its own number; -1: no such slot. */
 int workers_slot(const struct workers *w, int rank, int local);
 int workers_local(const struct workers *w, int slot);
+/* Slots of the node that this one is on. */
+int workers_places(const struct workers *w, int slot);
 /* Note what a rank has found; 1 when all have told. */
 int workers_device(struct workers *w, int rank, const struct msg_device *m);
 /* Has every slot a device of its own?  -1 with the cause and what to do. */
