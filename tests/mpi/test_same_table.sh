@@ -8,7 +8,7 @@ setup
 ranks 1 --db one.db >one.out 2>one.err || fail "one rank: $?"
 same one.db
 [ "$(cat calm.rc)" = 0 ] || fail "without mpirun: $(cat calm.rc)"
-ranks 2 --db two.db >two.out 2>two.err || fail "two ranks: $?"
+ranks 2 --db two.db --bind spread >two.out 2>two.err || fail "two ranks: $?"
 same two.db
 ranks 4 --db four.db >four.out 2>four.err || fail "four ranks: $?"
 same four.db
