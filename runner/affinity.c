@@ -97,7 +97,7 @@ static int bind(hwloc_topology_t topology, enum affinity how, int place,
     hwloc_bitmap_list_snprintf(list, sizeof list, set);
     rc = hwloc_set_cpubind(topology, set, HWLOC_CPUBIND_PROCESS);
     if (rc)
-        err_errno(e, list);
+        err_errno(e, "cores %s", list);
     else
         snprintf(text, room, "cores %s", list);
     hwloc_bitmap_free(set);
