@@ -35,7 +35,7 @@ static char *join(char **word)
     str_init(&s);
     for (; *word; word++)
         str_addf(&s, "%s%s", s.len ? " " : "", *word);
-    return str_take(&s);
+    return s.text; /* the caller frees it */
 }
 
 static void clean_environment(void)
