@@ -41,6 +41,7 @@ static int take_over(struct coordinator *c, int64_t run, enum run_state state,
         job->now = JOB_FINAL;
         job->run.state = state;
         trunks_final(&c->jobs, c->sched, run);
+        rungs_look(c);
     }
     for (int i = 0; i < c->n_tenant; i++) {
         int ready = study_run_asked(c->tenant[i].run, run, state, e);

@@ -24,9 +24,10 @@
 #include <unistd.h>
 
 #define POLL_SECONDS 0.1
-#define ASK_SECONDS 2.0  /* between looks into the database */
-#define PAUSE_MOST 60.0  /* longest pause before a restart */
-#define FINAL_WORTH 1e12 /* progress of a final run, in steps */
+#define ORPHAN_SECONDS 3.0 /* ranks have to end after mpirun */
+#define ASK_SECONDS 2.0    /* between looks into the database */
+#define PAUSE_MOST 60.0    /* longest pause before a restart */
+#define FINAL_WORTH 1e12   /* progress of a final run, in steps */
 
 /* --- what the database says --- */
 
@@ -210,6 +211,42 @@ static int watch(struct watch *w)
     }
 }
 
+/* Kill our children: all that mpirun has left. */
+static void kill_children(void)
+{
+    char path[64];
+    FILE *list;
+    int child;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    list = fopen(path, "re");
+    if (!list)
+        return;
+    while (fscanf(list, "%d", &child) == 1)
+        kill(child, SIGKILL);
+    fclose(list);
+}
+
+/* Ranks outlive a killed mpirun for a moment, in which they may still make
+ * segments; they are then our children (PR_SET_CHILD_SUBREAPER).  Wait until
+ * they are gone, and kill those that stay. */
+static void end_orphans(void)
+{
+    double until = clock_now() + ORPHAN_SECONDS;
+
+    for (;;) {
+        pid_t got = waitpid(-1, NULL, WNOHANG);
+
+        if (got > 0 || (got < 0 && errno == EINTR))
+            continue;
+        if (got < 0)
+            return;
+        if (clock_now() > until)
+            kill_children();
+        clock_sleep(POLL_SECONDS);
+    }
+}
+
 /* --- again and again --- */
 
 /* Ended by the program's own decision that another start will not change:
@@ -250,6 +287,7 @@ static enum outcome one_start(int *code, struct launch_status *after,
         return ENDED;
     }
     status = watch(&w);
+    end_orphans();
     leftovers_remove(w.pid, NULL, NULL);
     launch_status(after, o->db);
     told = after->event > w.event;
@@ -298,6 +336,7 @@ int launch(const struct launch_options *o)
     struct err e;
     int code = ERR_USAGE;
 
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     leftovers_sweep(NULL, NULL);
     if (hosts_read(&hosts, o->opt, o->n_opt, &e))
         log_error("%s", e.text);

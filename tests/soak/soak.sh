@@ -7,6 +7,11 @@
 # The seed of the faults is printed; SOAK_SEED=N repeats it.
 # shellcheck source=tests/mpi/lib.sh
 . "$(dirname "$0")/../mpi/lib.sh"
+# Where it is allowed, in a /dev/shm of its own: what is left there is ours.
+if [ -z "${SOAK_APART:-}" ] && unshare -m true 2>/dev/null; then
+    SOAK_APART=1 exec unshare -m sh -c 'mount --make-rprivate / &&
+        mount -t tmpfs tmpfs /dev/shm && exec "$0" "$@"' "$0" "$@"
+fi
 seconds=${1:-600}
 seeds=${2:-10}
 LOGLOG=$(readlink -f "$LOGLOG")
@@ -40,11 +45,14 @@ one_of() { # a word of the list
     shift $((drawn % $#))
     echo "$1"
 }
-ranks_of() { # the processes of ranks, not launch
-    for pid in $(pids run); do
-        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q ' launch ' ||
-            echo "$pid"
-    done
+# The processes of the last launch, by a session of their own: quicker than
+# `pids`, which looks at every process of the machine.
+part() { # launch | child | mpirun | rank
+    case $1 in
+    child) pgrep -s "$launch" -f '^loglog child ' ;;
+    mpirun) pgrep -s "$launch" -x mpirun ;;
+    *) pgrep -s "$launch" -f "^$LOGLOG run " ;;
+    esac
 }
 coordinator() { # who has the database
     sed -n 's/.*pid \([0-9]*\).*/\1/p' "$db.lock" 2>/dev/null
@@ -57,12 +65,12 @@ disturb() {
     draw
     # shellcheck disable=SC2046 # a word a process
     case $kind in
-    0 | 1 | 2 | 3 | 4) what=child-killed sig=KILL who=$(one_of $(pids child)) ;;
-    5 | 6) what=child-segv sig=SEGV who=$(one_of $(pids child)) ;;
-    7) what=child-hangs sig=STOP who=$(one_of $(pids child)) ;;
-    8 | 9) what=rank-killed sig=KILL who=$(one_of $(ranks_of)) ;;
+    0 | 1 | 2 | 3 | 4) what=child-killed sig=KILL who=$(one_of $(part child)) ;;
+    5 | 6) what=child-segv sig=SEGV who=$(one_of $(part child)) ;;
+    7) what=child-hangs sig=STOP who=$(one_of $(part child)) ;;
+    8 | 9) what=rank-killed sig=KILL who=$(one_of $(part rank)) ;;
     10) what=coordinator-killed sig=KILL who=$(coordinator) ;;
-    11) what=mpirun-killed sig=KILL who=$(one_of $(pids mpirun)) ;;
+    11) what=mpirun-killed sig=KILL who=$(one_of $(part mpirun)) ;;
     12) what=preempted sig=USR1 who=$launch ;;
     *) what=launch-killed sig=KILL who=$launch ;;
     esac
@@ -70,7 +78,7 @@ disturb() {
 }
 
 start_launch() {
-    LOGLOG_FAULT=child-slow:every:attempt=1 nice -n 19 "$LOGLOG" launch \
+    LOGLOG_FAULT=child-slow:every:attempt=1 setsid nice -n 19 "$LOGLOG" launch \
         --pause 0.1 --tries 1000 --exit-by 3 --oversubscribe --bind-to none \
         -n 2 -- run study.yaml --slots 4 --hang 3 --db "$db" \
         >>"$db.out" 2>>"$db.err" &
@@ -83,8 +91,9 @@ one_study() {
     while :; do
         start_launch
         while kill -0 "$launch" 2>/dev/null; do
-            sleep 2
-            [ "$(date +%s)" -ge "$end" ] || disturb
+            sleep 1.7 # and what it takes to find a victim
+            now=$(date +%s)
+            [ "$now" -ge "$end" ] || disturb || disturb || disturb
         done
         wait "$launch"
         rc=$?
