@@ -120,6 +120,17 @@ static __attribute__((unused)) float fma_by_double(float a, float b, float c)
     memcpy(&s, &bits, sizeof s);
     return (float)s;
 }
+
+/* Called, not inlined: hundreds of copies a tile take a minute to compile. */
+static __attribute__((noinline, unused)) vec fma_vec(vec a, vec b, vec c)
+{
+    vec r;
+
+    UNROLL
+    for (int i = 0; i < VW; i++)
+        r[i] = fma_by_double(a[i], b[i], c[i]);
+    return r;
+}
 #endif
 
 /* a b + c, rounded once */
@@ -132,12 +143,7 @@ INLINE vec vfma(vec a, vec b, vec c)
 #elif defined(__ARM_NEON)
     return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
-    vec r;
-
-    UNROLL
-    for (int i = 0; i < VW; i++)
-        r[i] = fma_by_double(a[i], b[i], c[i]);
-    return r;
+    return fma_vec(a, b, c);
 #endif
 }
 
