@@ -43,7 +43,7 @@ int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
 {
     int code = h ? sqlite3_errcode(h) : SQLITE_NOMEM;
     const char *what = h ? sqlite3_errmsg(h) : "out of memory";
-    char line[LINE];
+    char line[LINE], said[LINE];
 
     for (size_t i = 0; i < ARRAY_LEN(hints); i++)
         if ((code & 0xff) == hints[i].code)
@@ -53,10 +53,11 @@ int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
         return err_set(e, ERR_DB, "%s: %s (%s)", path, what,
                        os ? strerror(os) : sqlite3_errstr(code));
     }
+    one_line(said, what); /* it may quote a CHECK of several lines */
     if (!text)
-        return err_set(e, ERR_DB, "%s: %s", path, what);
+        return err_set(e, ERR_DB, "%s: %s", path, said);
     one_line(line, text);
-    return err_set(e, ERR_DB, "%s: %s, in: %s", path, what, line);
+    return err_set(e, ERR_DB, "%s: %s, in: %s", path, said, line);
 }
 
 int sql_fail(struct store *db, const char *text, struct err *e)

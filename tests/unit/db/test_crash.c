@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define KILLS 25
+#define KILLS 50
 #define ROWS 40 /* step rows of a transaction */
 
 static struct err err;
