@@ -239,8 +239,7 @@ CREATE TABLE fit(
   study      INTEGER NOT NULL REFERENCES study(id),
   at         TEXT NOT NULL,
   law        TEXT NOT NULL
-             CHECK(law IN ('hyper', 'isoflop', 'surface', 'loss', 'power',
-                           'curve', 'collapse')),
+  CHECK(law IN ('hyper','isoflop','surface','loss','power','curve','collapse')),
   method     TEXT NOT NULL,
   n          INTEGER NOT NULL,     -- points used
   identified INTEGER NOT NULL CHECK(identified IN (0, 1)),
