@@ -25,9 +25,10 @@
 
 #define POLL_SECONDS 0.1
 #define ORPHAN_SECONDS 3.0 /* ranks have to end after mpirun */
-#define ASK_SECONDS 2.0    /* between looks into the database */
-#define PAUSE_MOST 60.0    /* longest pause before a restart */
-#define FINAL_WORTH 1e12   /* progress of a final run, in steps */
+#define NOTE_SECONDS 0.3
+#define ASK_SECONDS 2.0  /* between looks into the database */
+#define PAUSE_MOST 60.0  /* longest pause before a restart */
+#define FINAL_WORTH 1e12 /* progress of a final run, in steps */
 
 /* --- what the database says --- */
 
@@ -94,7 +95,8 @@ struct watch {
     long long event; /* last one of the launch before */
     int told;        /* the signal was passed on */
     double over;     /* when the job was first seen to be over; 0: not yet */
-    double asked;
+    double asked, noted;
+    struct leftovers jobs; /* of this mpirun, for the cleaning */
 };
 
 /* mpirun, its options without the dead hosts, loglog run ...: the array is the
@@ -198,6 +200,10 @@ static int watch(struct watch *w)
         if (got == w->pid || (got < 0 && errno != EINTR))
             return status;
         pass_signal(w);
+        if (clock_now() - w->noted > NOTE_SECONDS) {
+            w->noted = clock_now();
+            leftovers_note(&w->jobs, w->pid, NULL);
+        }
         if (!job_is_over(w)) {
             w->over = 0;
         } else if (w->over <= 0) {
@@ -288,7 +294,7 @@ static enum outcome one_start(int *code, struct launch_status *after,
     }
     status = watch(&w);
     end_orphans();
-    leftovers_remove(w.pid, NULL, NULL);
+    leftovers_remove(&w.jobs, w.pid, NULL, NULL);
     launch_status(after, o->db);
     told = after->event > w.event;
     if (told && after->state == LAUNCH_FINISHED)

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_JOBS 64 /* at once */
 #define MAX_OPEN 16
 
 /* Entries of `dir` whose names match, handed to `found` by their path. */
@@ -38,19 +37,24 @@ static void each_entry(const char *dir, void *ctx,
 struct search {
     pid_t mpirun; /* 0: any that is gone */
     const char *shm;
-    unsigned job[MAX_JOBS];
-    int n_job;
+    int keep; /* only note the jobs */
+    struct leftovers jobs;
     int removed;
 };
 
 static void note_job(void *ctx, const char *dir, const char *name)
 {
     struct search *s = ctx;
+    struct leftovers *l = &s->jobs;
     unsigned job;
 
     (void)dir;
-    if (sscanf(name, "smdataseg-%u-", &job) == 1 && s->n_job < MAX_JOBS)
-        s->job[s->n_job++] = job;
+    if (sscanf(name, "smdataseg-%u-", &job) != 1 || l->n == LEFTOVERS_JOBS)
+        return;
+    for (int i = 0; i < l->n; i++)
+        if (l->job[i] == job)
+            return;
+    l->job[l->n++] = job;
 }
 
 static void look_into_store(void *ctx, const char *dir, const char *name)
@@ -77,10 +81,11 @@ static void remove_segment(void *ctx, const char *dir, const char *name)
     struct search *s = ctx;
     char path[PATH_MAX], tail[64];
 
-    for (int i = 0; i < s->n_job; i++) {
+    for (int i = 0; i < s->jobs.n; i++) {
         const char *at;
 
-        snprintf(tail, sizeof tail, ".%u.%x.", (unsigned)geteuid(), s->job[i]);
+        snprintf(tail, sizeof tail, ".%u.%x.", (unsigned)geteuid(),
+                 s->jobs.job[i]);
         at = strstr(name, tail);
         if (strncmp(name, "vader_segment.", strlen("vader_segment.")) || !at)
             continue;
@@ -99,14 +104,14 @@ static void look_into_session(void *ctx, const char *dir, const char *name)
     int pid, used = 0;
 
     if (sscanf(name, "pid.%d%n", &pid, &used) != 1 || name[used] || pid <= 0 ||
-        (s->mpirun && pid != s->mpirun) || s->n_job == MAX_JOBS)
+        (s->mpirun && pid != s->mpirun) || s->jobs.n == LEFTOVERS_JOBS)
         return;
     if (!s->mpirun && (kill(pid, 0) == 0 || errno != ESRCH))
         return;
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return;
     each_entry(path, s, look_into_store);
-    if (!nftw(path, remove_one, MAX_OPEN, FTW_DEPTH | FTW_PHYS))
+    if (!s->keep && !nftw(path, remove_one, MAX_OPEN, FTW_DEPTH | FTW_PHYS))
         s->removed++;
 }
 
@@ -124,28 +129,39 @@ static void look_into_host(void *ctx, const char *dir, const char *name)
         each_entry(path, ctx, look_into_session);
 }
 
-static int remove_all(struct search *s, const char *base, const char *shm)
+static int search_all(struct search *s, const char *base, const char *shm)
 {
     const char *tmp = getenv("TMPDIR");
 
     if (!base)
         base = tmp && *tmp ? tmp : "/tmp";
     each_entry(base, s, look_into_host);
-    if (s->n_job)
+    if (s->jobs.n && !s->keep)
         each_entry(shm ? shm : "/dev/shm", s, remove_segment);
     return s->removed;
 }
 
-int leftovers_remove(pid_t mpirun, const char *base, const char *shm)
+void leftovers_note(struct leftovers *l, pid_t mpirun, const char *base)
+{
+    struct search s = {.mpirun = mpirun, .keep = 1, .jobs = *l};
+
+    search_all(&s, base, NULL);
+    *l = s.jobs;
+}
+
+int leftovers_remove(const struct leftovers *l, pid_t mpirun, const char *base,
+                     const char *shm)
 {
     struct search s = {.mpirun = mpirun};
 
-    return remove_all(&s, base, shm);
+    if (l)
+        s.jobs = *l;
+    return search_all(&s, base, shm);
 }
 
 int leftovers_sweep(const char *base, const char *shm)
 {
     struct search s = {.mpirun = 0};
 
-    return remove_all(&s, base, shm);
+    return search_all(&s, base, shm);
 }

@@ -70,7 +70,7 @@ static void collect(struct probe *p, int how)
     if (got == 0 || (got < 0 && errno == EINTR))
         return;
     p->answered = got == p->pid && WIFEXITED(status) && !WEXITSTATUS(status);
-    leftovers_remove(p->pid, NULL, NULL);
+    leftovers_remove(NULL, p->pid, NULL, NULL);
     p->pid = 0;
 }
 
