@@ -184,6 +184,10 @@ INLINE vec vload_part(const float *p, int64_t n)
 #else
     vec v = {0};
 
+#if defined(__AVX2__)
+    if (n == 4) /* half of a head of 8 channels */
+        return (vec)_mm256_zextps128_ps256(_mm_loadu_ps(p));
+#endif
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
 #endif
@@ -194,6 +198,12 @@ INLINE void vstore_part(float *p, vec v, int64_t n)
 #if defined(__AVX512F__)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 #else
+#if defined(__AVX2__)
+    if (n == 4) {
+        _mm_storeu_ps(p, _mm256_castps256_ps128((__m256)v));
+        return;
+    }
+#endif
     memcpy(p, &v, (size_t)n * sizeof *p);
 #endif
 }
