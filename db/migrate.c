@@ -67,20 +67,43 @@ static int step(int *done, struct store *db, struct err *e)
                : 0;
 }
 
-static int views(struct store *db, struct err *e)
+/* Are the views made from this text?  hash: of the text. */
+static int same_views(int *same, char hash[HASH_HEX], struct store *db,
+                      struct err *e)
 {
-    char hash[HASH_HEX];
     struct sql q;
-    int rc, same;
+    int rc;
 
     hash_sha256(hash, views_sql, strlen(views_sql));
     if (sql_open(&q, db, sql_views_hash, e))
         return -1;
     rc = sql_step(&q, e);
-    same = rc == 1 && !strcmp(sql_get_text(&q, 0), hash);
+    *same = rc == 1 && !strcmp(sql_get_text(&q, 0), hash);
     sql_close(&q);
-    if (rc < 0 || same)
-        return rc < 0 ? -1 : 0;
+    return rc < 0 ? -1 : 0;
+}
+
+int migrate_needed(struct store *db)
+{
+    char hash[HASH_HEX];
+    int64_t version;
+    int same;
+
+    if (sql_number(&version, db, "PRAGMA user_version", NULL))
+        return 0;
+    return version < VERSION || (!same_views(&same, hash, db, NULL) && !same);
+}
+
+static int views(struct store *db, struct err *e)
+{
+    char hash[HASH_HEX];
+    struct sql q;
+    int same;
+
+    if (same_views(&same, hash, db, e))
+        return -1;
+    if (same)
+        return 0;
     if (sql_exec(db, views_sql, e) || sql_open(&q, db, sql_set_views, e))
         return -1;
     sql_text(&q, ":hash", hash);

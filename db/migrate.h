@@ -15,4 +15,8 @@ int migrate_version(void);
  * another one than it was. */
 int migrate(struct store *db, struct err *e);
 
+/* 1 when a file that is only read has tables or views of another loglog than
+ * this one; 0 when not, or when that cannot be told. */
+int migrate_needed(struct store *db);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/guard.h"
+#include "db/migrate.h"
 #include "db/print.h"
 #include "db/sql.h"
 
@@ -54,8 +55,16 @@ static int blame(struct store *db, struct err *e)
     if (e && (sqlite3_errcode(db->h) == SQLITE_ERROR ||
               sqlite3_errcode(db->h) == SQLITE_AUTH)) {
         int auth = sqlite3_errcode(db->h) == SQLITE_AUTH;
+        struct err old;
         err_set(e, ERR_USAGE, "%s%s", sqlite3_errmsg(db->h),
                 auth ? ": a query may only read" : "");
+        err_set(&old, ERR_USAGE, "%s", e->text);
+        if (!auth && db->mode == STORE_READ && migrate_needed(db))
+            err_set(
+                e, ERR_USAGE,
+                "%.200s; %.300s is of another version of loglog: `loglog db "
+                "vacuum` brings it up to date",
+                old.text, db->path);
     }
     return -1;
 }

@@ -119,12 +119,35 @@ static void views_follow_the_program(void **state)
     assert_number(l->db, "SELECT count(bpb) FROM points", 0);
 }
 
+/* A reader cannot bring a file up to date; it says who can. */
+static void an_older_file_that_is_only_read_says_so(void **state)
+{
+    struct lab *l = *state;
+
+    make_old(l, 1);
+    ok(store_open(&l->db, l->path, STORE_READ, &err));
+    assert_int_equal(db_query(stdout, l->db, "SELECT flops_shared FROM cost",
+                              QUERY_CSV, &err),
+                     -1);
+    assert_non_null(strstr(err.text, "no such column: flops_shared"));
+    assert_non_null(strstr(err.text, "loglog db vacuum"));
+    store_close(l->db);
+    ok(store_open(&l->db, l->path, STORE_WRITE, &err));
+    store_close(l->db);
+    ok(store_open(&l->db, l->path, STORE_READ, &err));
+    assert_int_equal(
+        db_query(stdout, l->db, "SELECT nothing FROM cost", QUERY_CSV, &err),
+        -1);
+    assert_null(strstr(err.text, "vacuum"));
+}
+
 #define NEW(f) cmocka_unit_test_setup_teardown(f, lab_setup, lab_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         NEW(every_older_version_becomes_this_one),
+        NEW(an_older_file_that_is_only_read_says_so),
         NEW(an_older_version_can_be_read_as_it_is),
         NEW(a_failed_migration_changes_nothing),
         NEW(views_follow_the_program),
