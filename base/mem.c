@@ -62,8 +62,8 @@ void *mem_tensor(size_t bytes)
     if (rounded < bytes)
         return NULL;
     rounded = rounded ? rounded : 64;
-    p = aligned_alloc(align, rounded);
-    if (!p)
+    /* not aligned_alloc, which wants a size in whole multiples of align */
+    if (posix_memalign(&p, align, rounded))
         return NULL;
 #ifdef MADV_HUGEPAGE
     /* A hint: without it, a step of a large model waits for the translation

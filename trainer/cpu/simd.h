@@ -38,6 +38,7 @@
 
 typedef float vec __attribute__((vector_size(4 * VW)));
 typedef int32_t veci __attribute__((vector_size(4 * VW)));
+typedef uint32_t vecu __attribute__((vector_size(4 * VW)));
 typedef float vec_any
     __attribute__((vector_size(4 * VW), aligned(4), may_alias));
 
@@ -343,7 +344,7 @@ INLINE void vexp2s(vec *x, const int n)
     }
     UNROLL
     for (int i = 0; i < n; i++)
-        x[i] = (vec)((veci)p[i] + ((veci)x[i] << 23));
+        x[i] = (vec)((vecu)p[i] + ((vecu)x[i] << 23));
 }
 
 INLINE vec vexp2(vec x)
