@@ -80,8 +80,8 @@ int tokenizer_set_mark(struct tokenizer *t, struct token_table *table,
     static const char *const usual[] = {
         "<|endoftext|>",
         "<|end_of_text|>",
-        "<\xef\xbd\x9c"
-        "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+        ("<\xef\xbd\x9c"
+         "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"),
         "</s>",
         "<eos>",
         "<|eos|>"};
