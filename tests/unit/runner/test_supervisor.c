@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -203,12 +204,17 @@ static void a_killed_child_is_seen_and_replaced(void **state)
 static void a_child_that_dies_idle_costs_nothing(void **state)
 {
     struct world w;
+    siginfo_t dead;
+    pid_t pid;
 
     (void)state;
     open_world(&w, 1);
     assign(&w, 1, 1, 0.01);
     wait_for(&w, MSG_END, 1);
-    assert_int_equal(kill(child_pid(), SIGKILL), 0);
+    pid = child_pid();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    /* dead before there is work, but for the supervisor to bury */
+    assert_int_equal(waitid(P_PID, (id_t)pid, &dead, WEXITED | WNOWAIT), 0);
     assign(&w, 2, 1, 0.01);
     wait_for(&w, MSG_END, 2);
     assert_int_equal(w.count[MSG_GONE], 0);
