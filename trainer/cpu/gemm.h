@@ -81,7 +81,7 @@ INLINE void step(const int mr, const int nv, const int by_rows, vec acc[MR2][3],
 
         UNROLL
         for (int j = 0; j < nv; j++)
-            acc[i][j] = vfma(av, bv[j], acc[i][j]);
+            vfma_to(&acc[i][j], av, bv[j]);
     }
     *b += ldb;
     if (!by_rows)
@@ -111,7 +111,7 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
         if (by_rows)
             OPAQUE(r.p[g]);
     }
-    for (; nv == 3 && k >= STEPS; k -= STEPS)
+    for (; k >= STEPS; k -= STEPS)
         UNROLL
     for (int s = 0; s < STEPS; s++)
         step(mr, nv, by_rows, acc, &r, &a, lda, &b, ldb);
