@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "runner/run_dir.h"
 #include "sweep/flops.h"
+#include "trainer/checkpoint.h"
 
 #include <inttypes.h>
 #include <unistd.h>
@@ -159,7 +160,7 @@ static void drop_trunk(const struct jobs *j, const struct planned *p,
         run_dir_remove(root, p->trunk);
     } else if (final || run_dir_newest(root, p->trunk) > p->trunk_step) {
         run_dir_trunk(path, root, p->trunk, p->trunk_step);
-        unlink(path);
+        checkpoint_remove(path);
     }
 }
 

@@ -2,12 +2,13 @@
  *
  * The format, little-endian:
  *
- *   struct header                 (below)
+ *   struct checkpoint_header      (checkpoint_impl.h)
  *   the run's canonical text      spec_len bytes, zeros up to a multiple of 64
  *   parameters, m, v              n floats each
  *
- * and nothing behind it. */
-#include "trainer/checkpoint.h"
+ * and nothing behind it.  An index has, instead of the blocks, a checksum a
+ * share. */
+#include "trainer/checkpoint_impl.h"
 
 #include "base/fault.h"
 #include "base/hash.h"
@@ -20,27 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC "LOGLOGCK"
-#define VERSION 1
-#define SPEC_MAX ((uint64_t)1 << 16) /* bytes of a canonical text */
-#define PIECE ((size_t)8 << 20)      /* bytes written at a time */
-
-struct header {
-    char magic[8];
-    uint32_t version; /* other byte order: another version */
-    uint32_t spec_len;
-    int64_t step, above, evaluated;
-    int64_t tokens; /* step * batch_tokens; for people */
-    uint64_t n;
-    uint64_t spec_xxh3; /* of the text with its zeros */
-    uint64_t block_xxh3[CHECKPOINT_BLOCKS];
-    uint64_t zero[4];
-    uint64_t header_xxh3; /* of what is above */
-};
-_Static_assert(sizeof(struct header) == 128, "the header has no padding");
-
-static const char *const block_name[CHECKPOINT_BLOCKS] = {
-    "parameters", "first moments", "second moments"};
 static const char *const suffix[] = {
     [CHECKPOINT_LAST] = "ckpt",
     [CHECKPOINT_TRUNK] = "trunk",
@@ -59,29 +39,29 @@ int checkpoint_path(char path[PATH_MAX], const char *dir,
     return 0;
 }
 
-static size_t padded(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 /* --- writing --- */
 
 struct content {
-    struct header header;
+    struct checkpoint_header header;
     const char *spec; /* padded(header.spec_len) bytes */
     const float *const *block;
+    const uint64_t *seal;
 };
 
-static int write_pieces(int fd, const void *data, size_t len, struct err *e)
+int checkpoint_put_blocks(int fd, const float *const block[CHECKPOINT_BLOCKS],
+                          size_t n, struct err *e)
 {
-    const char *p = data;
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
+        const char *p = (const char *)block[b];
+        size_t len = n * sizeof(float), piece;
 
-    while (len) {
-        size_t n = len < PIECE ? len : PIECE;
-        if (file_write_all(fd, p, n, e))
-            return -1;
-        p += n;
-        len -= n;
+        if (b == BLOCK_M && fault_at("checkpoint-kill"))
+            raise(SIGKILL);
+        for (; len; p += piece, len -= piece) {
+            piece = len < PIECE ? len : PIECE;
+            if (file_write_all(fd, p, piece, e))
+                return -1;
+        }
     }
     return 0;
 }
@@ -90,20 +70,48 @@ static int fill(int fd, void *ctx, struct err *e)
 {
     const struct content *c = ctx;
 
-    if (fault_at("checkpoint-write")) {
+    if (fault_at(c->seal ? "checkpoint-index" : "checkpoint-write")) {
         errno = ENOSPC;
         return err_errno(e, "write");
     }
-    if (write_pieces(fd, &c->header, sizeof c->header, e) ||
-        write_pieces(fd, c->spec, padded(c->header.spec_len), e))
+    if (file_write_all(fd, &c->header, sizeof c->header, e) ||
+        file_write_all(fd, c->spec, padded(c->header.spec_len), e))
         return -1;
-    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
-        if (b == BLOCK_M && fault_at("checkpoint-kill"))
-            raise(SIGKILL);
-        if (write_pieces(fd, c->block[b], c->header.n * sizeof(float), e))
-            return -1;
-    }
-    return 0;
+    if (c->seal)
+        return file_write_all(fd, c->seal, c->header.shares * sizeof *c->seal,
+                              e);
+    return checkpoint_put_blocks(fd, c->block, c->header.n, e);
+}
+
+/* What a file and an index have in common; the rest of c is filled. */
+static int write_content(const char *path, struct content *c,
+                         const struct run_spec *spec,
+                         const struct checkpoint_state *state, size_t n,
+                         struct err *e)
+{
+    struct checkpoint_header *h = &c->header;
+    static const char zeros[64];
+    struct str text;
+    int rc;
+
+    memcpy(h->magic, CHECKPOINT_MAGIC, sizeof h->magic);
+    h->version = h->shares ? VERSION_SET : VERSION_FILE;
+    h->step = state->step;
+    h->above = state->above;
+    h->evaluated = state->evaluated;
+    h->tokens = state->step * spec->batch_tokens;
+    h->n = n;
+    str_init(&text);
+    spec_print(&text, spec);
+    h->spec_len = (uint32_t)text.len;
+    str_add_n(&text, zeros, padded(text.len) - text.len);
+    h->spec_xxh3 = hash_xxh3(text.text, text.len);
+    c->spec = text.text;
+    h->header_xxh3 =
+        hash_xxh3(h, offsetof(struct checkpoint_header, header_xxh3));
+    rc = file_write_with(path, fill, c, e);
+    str_release(&text);
+    return rc;
 }
 
 int checkpoint_write(const char *path, const struct run_spec *spec,
@@ -111,72 +119,78 @@ int checkpoint_write(const char *path, const struct run_spec *spec,
                      const float *const block[CHECKPOINT_BLOCKS], size_t n,
                      struct err *e)
 {
-    struct content c = {
-        .header = {.magic = MAGIC,
-                   .version = VERSION,
-                   .step = state->step,
-                   .above = state->above,
-                   .evaluated = state->evaluated,
-                   .tokens = state->step * spec->batch_tokens,
-                   .n = n},
-        .block = block,
-    };
-    static const char zeros[64];
-    struct str text;
-    int rc;
+    struct content c = {.block = block};
 
-    str_init(&text);
-    spec_print(&text, spec);
-    c.header.spec_len = (uint32_t)text.len;
-    str_add_n(&text, zeros, padded(text.len) - text.len);
-    c.header.spec_xxh3 = hash_xxh3(text.text, text.len);
-    c.spec = text.text;
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
         c.header.block_xxh3[b] = hash_xxh3(block[b], n * sizeof(float));
-    c.header.header_xxh3 =
-        hash_xxh3(&c.header, offsetof(struct header, header_xxh3));
-    rc = file_write_with(path, fill, &c, e);
-    str_release(&text);
-    return rc;
+    return write_content(path, &c, spec, state, n, e);
+}
+
+int checkpoint_index_write(const char *path, const struct run_spec *spec,
+                           const struct checkpoint_state *state, size_t n,
+                           int gang, const uint64_t *seal, struct err *e)
+{
+    struct content c = {.seal = seal};
+
+    c.header.shares = (uint64_t)gang;
+    c.header.block_xxh3[0] = hash_xxh3(seal, (size_t)gang * sizeof *seal);
+    return write_content(path, &c, spec, state, n, e);
 }
 
 /* --- reading --- */
 
-static int damaged(struct err *e, const char *path, const char *what)
+int checkpoint_damaged(struct err *e, const char *path, const char *what)
 {
     return err_set(e, ERR_USAGE, "%s: damaged checkpoint: %s", path, what);
 }
 
-/* The sizes that the header states are those of the file. */
-static int check_header(const struct header *h, size_t len, const char *path,
-                        struct err *e)
+/* Bytes behind the run's text. */
+static size_t body(const struct checkpoint_header *h)
 {
-    if (memcmp(h->magic, MAGIC, sizeof h->magic))
+    return h->shares ? h->shares * sizeof(uint64_t)
+                     : CHECKPOINT_BLOCKS * h->n * sizeof(float);
+}
+
+int checkpoint_check_header(const struct checkpoint_header *h, const char *path,
+                            struct err *e)
+{
+    if (memcmp(h->magic, CHECKPOINT_MAGIC, sizeof h->magic))
         return err_set(e, ERR_USAGE, "%s: not a checkpoint", path);
-    if (h->version != VERSION)
+    if (h->version != VERSION_FILE && h->version != VERSION_SET)
         return err_set(e, ERR_USAGE,
                        "%s: checkpoint of version %" PRIu32
-                       ", this program reads %d",
-                       path, h->version, VERSION);
-    if (hash_xxh3(h, offsetof(struct header, header_xxh3)) != h->header_xxh3)
-        return damaged(e, path, "checksum of the header");
+                       ", this program reads %d and %d",
+                       path, h->version, VERSION_FILE, VERSION_SET);
+    if (hash_xxh3(h, offsetof(struct checkpoint_header, header_xxh3)) !=
+        h->header_xxh3)
+        return checkpoint_damaged(e, path, "checksum of the header");
     if (!h->spec_len || h->spec_len > SPEC_MAX || !h->n ||
-        h->n > SIZE_MAX / 64 || h->step < 0 || h->above < 0)
-        return damaged(e, path, "impossible sizes");
-    if (len != sizeof *h + padded(h->spec_len) +
-                   CHECKPOINT_BLOCKS * h->n * sizeof(float))
-        return damaged(e, path, "not as long as its header says");
+        h->n > SIZE_MAX / 64 || h->step < 0 || h->above < 0 ||
+        h->shares > COMM_MAX || (h->version == VERSION_SET) != !!h->shares)
+        return checkpoint_damaged(e, path, "impossible sizes");
     return 0;
 }
 
+/* The sizes that the header states are those of the file. */
+static int check_header(const struct checkpoint_header *h, size_t len,
+                        const char *path, struct err *e)
+{
+    if (checkpoint_check_header(h, path, e))
+        return -1;
+    return len == sizeof *h + padded(h->spec_len) + body(h)
+               ? 0
+               : checkpoint_damaged(e, path, "not as long as its header says");
+}
+
 static int read_spec(struct run_spec *spec, const char *bytes,
-                     const struct header *h, const char *path, struct err *e)
+                     const struct checkpoint_header *h, const char *path,
+                     struct err *e)
 {
     struct str text;
     int rc;
 
     if (hash_xxh3(bytes, padded(h->spec_len)) != h->spec_xxh3)
-        return damaged(e, path, "checksum of the run's text");
+        return checkpoint_damaged(e, path, "checksum of the run's text");
     str_init(&text);
     str_add_n(&text, bytes, h->spec_len);
     memset(spec, 0, sizeof *spec);
@@ -184,19 +198,54 @@ static int read_spec(struct run_spec *spec, const char *bytes,
     str_release(&text);
     if (rc)
         return err_prefix(e, "%s: ", path);
-    return h->step > spec->steps ? damaged(e, path, "step behind the end") : 0;
+    return h->step > spec->steps
+               ? checkpoint_damaged(e, path, "step behind the end")
+               : 0;
+}
+
+int checkpoint_map_blocks(struct checkpoint_extent *x, const uint8_t *p,
+                          size_t n,
+                          const uint64_t block_xxh3[CHECKPOINT_BLOCKS],
+                          const char *path, struct err *e)
+{
+    static const char *const name[CHECKPOINT_BLOCKS] = {
+        "parameters", "first moments", "second moments"};
+
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++, p += n * sizeof(float)) {
+        if (hash_xxh3(p, n * sizeof(float)) != block_xxh3[b])
+            return err_set(e, ERR_USAGE,
+                           "%s: damaged checkpoint: checksum of the %s", path,
+                           name[b]);
+        /* 64-byte aligned within the page-aligned mapping */
+        x->block[b] = (const float *)(const void *)p;
+    }
+    return 0;
+}
+
+/* What is behind the run's text, at p. */
+static int open_body(struct checkpoint *c, const struct checkpoint_header *h,
+                     const uint8_t *p, const char *path, struct err *e)
+{
+    if (h->shares)
+        return hash_xxh3(p, body(h)) == h->block_xxh3[0]
+                   ? checkpoint_open_shares(c, path, (int)h->shares, p, e)
+                   : checkpoint_damaged(e, path, "checksum of the shares");
+    c->extent = xcalloc(1, sizeof *c->extent);
+    c->n_extent = 1;
+    c->extent->n = c->n;
+    return checkpoint_map_blocks(c->extent, p, c->n, h->block_xxh3, path, e);
 }
 
 int checkpoint_open(struct checkpoint *c, const char *path, struct err *e)
 {
-    struct header h;
+    struct checkpoint_header h;
     const uint8_t *p;
 
     memset(c, 0, sizeof *c);
     if (file_map(&c->map, path, e))
         return -1;
     if (c->map.len < sizeof h) {
-        damaged(e, path, "too short");
+        checkpoint_damaged(e, path, "too short");
         goto fail;
     }
     memcpy(&h, c->map.data, sizeof h);
@@ -205,19 +254,10 @@ int checkpoint_open(struct checkpoint *c, const char *path, struct err *e)
     p = c->map.data + sizeof h;
     if (read_spec(&c->spec, (const char *)p, &h, path, e))
         goto fail;
-    p += padded(h.spec_len);
     c->n = h.n;
     c->state = (struct checkpoint_state){h.step, h.above, h.evaluated};
-    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
-        if (hash_xxh3(p, h.n * sizeof(float)) != h.block_xxh3[b]) {
-            err_set(e, ERR_USAGE, "%s: damaged checkpoint: checksum of the %s",
-                    path, block_name[b]);
-            goto fail;
-        }
-        /* 64-byte aligned within the page-aligned mapping */
-        c->block[b] = (const float *)(const void *)p;
-        p += h.n * sizeof(float);
-    }
+    if (open_body(c, &h, p + padded(h.spec_len), path, e))
+        goto fail;
     return 0;
 fail:
     checkpoint_close(c);
@@ -226,7 +266,27 @@ fail:
 
 void checkpoint_close(struct checkpoint *c)
 {
+    for (int i = 0; i < c->n_share; i++)
+        if (c->share[i].data)
+            file_unmap(&c->share[i]);
+    free(c->share);
+    free(c->extent);
     if (c->map.data)
         file_unmap(&c->map);
     memset(c, 0, sizeof *c);
+}
+
+void checkpoint_copy(float *to, const struct checkpoint *c, int block,
+                     size_t from, size_t n)
+{
+    BUG_ON(from > c->n || n > c->n - from);
+    for (int i = 0; i < c->n_extent; i++) {
+        const struct checkpoint_extent *x = &c->extent[i];
+        size_t low = from > x->at ? from : x->at;
+        size_t high = from + n < x->at + x->n ? from + n : x->at + x->n;
+
+        if (low < high)
+            memcpy(to + (low - from), x->block[block] + (low - x->at),
+                   (high - low) * sizeof(float));
+    }
 }

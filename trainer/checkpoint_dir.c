@@ -1,6 +1,6 @@
 /* checkpoint_dir: the files of one run in a directory of checkpoints; see
  * checkpoint.h. */
-#include "trainer/checkpoint.h"
+#include "trainer/checkpoint_impl.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,6 +18,8 @@
 struct entry {
     int64_t step;
     enum checkpoint_kind kind;
+    int gang; /* a share of so many; 0: a file or an index */
+    int member;
 };
 
 struct listing {
@@ -25,18 +27,27 @@ struct listing {
     size_t n, cap;
 };
 
-/* "<id>-<step>.ckpt" or ".trunk" into *out; 0 for any other name. */
+/* "<id>-<step>.ckpt" or ".trunk", with the ".<member>of<gang>" of a share or
+ * without, into *out; 0 for any other name. */
 static int parse_name(struct entry *out, const char *name, const char *id)
 {
-    const char *p = name + ID_DIGITS + 1;
+    const char *p = name + ID_DIGITS + 1, *tail;
     char *end;
+    int used = 0;
 
+    *out = (struct entry){.gang = 0};
     if (strncmp(name, id, ID_DIGITS) || name[ID_DIGITS] != '-' ||
         strspn(p, "0123456789") < STEP_DIGITS)
         return 0;
     out->step = strtoll(p, &end, 10);
-    out->kind = !strcmp(end, ".trunk") ? CHECKPOINT_TRUNK : CHECKPOINT_LAST;
-    return !strcmp(end, ".trunk") || !strcmp(end, ".ckpt");
+    out->kind = !strncmp(end, ".trunk", 6) ? CHECKPOINT_TRUNK : CHECKPOINT_LAST;
+    if (strncmp(end, ".trunk", 6) && strncmp(end, ".ckpt", 5))
+        return 0;
+    tail = end + (out->kind == CHECKPOINT_TRUNK ? 6 : 5);
+    if (!*tail)
+        return 1;
+    return sscanf(tail, ".%2dof%2d%n", &out->member, &out->gang, &used) == 2 &&
+           used && !tail[used] && out->gang > 0;
 }
 
 /* Newest first. */
@@ -46,7 +57,9 @@ static int by_step(const void *a, const void *b)
 
     if (x->step != y->step)
         return x->step < y->step ? 1 : -1;
-    return (int)x->kind - (int)y->kind;
+    if (x->kind != y->kind)
+        return (int)x->kind - (int)y->kind;
+    return x->gang - y->gang;
 }
 
 /* A file_write_with of this run that did not come to its end. */
@@ -116,6 +129,42 @@ static int usable(struct checkpoint *c, const char *path,
     return 0;
 }
 
+/* Shares of the checkpoint at `path`; 0: a file; -1: there is none. */
+static int shares_of(const char *path)
+{
+    struct checkpoint_header h;
+    struct file_map map;
+    int n = -1;
+
+    if (file_map(&map, path, NULL))
+        return -1;
+    if (map.len >= sizeof h) {
+        memcpy(&h, map.data, sizeof h);
+        if (!checkpoint_check_header(&h, path, NULL))
+            n = (int)h.shares;
+    }
+    file_unmap(&map);
+    return n;
+}
+
+/* Shares that no index means: of attempts that ended before it was written, of
+ * a checkpoint that was removed, or of a gang of another size. */
+static void sweep_shares(const struct listing *l, const char *dir,
+                         const struct run_spec *spec)
+{
+    char path[PATH_MAX], share[PATH_MAX];
+
+    for (size_t i = 0; i < l->n; i++) {
+        const struct entry *x = &l->entry[i];
+
+        if (x->gang &&
+            !checkpoint_path(path, dir, spec, x->step, x->kind, NULL) &&
+            !checkpoint_share_path(share, path, x->member, x->gang, NULL) &&
+            shares_of(path) != x->gang)
+            unlink(share);
+    }
+}
+
 int checkpoint_find(struct checkpoint *c, enum checkpoint_kind *kind,
                     const char *dir, const struct run_spec *spec, size_t n)
 {
@@ -127,11 +176,24 @@ int checkpoint_find(struct checkpoint *c, enum checkpoint_kind *kind,
     for (size_t i = 0; i < l.n && !found; i++) {
         *kind = l.entry[i].kind;
         found =
+            !l.entry[i].gang &&
             !checkpoint_path(path, dir, spec, l.entry[i].step, *kind, NULL) &&
             usable(c, path, spec, n);
     }
+    sweep_shares(&l, dir, spec);
     free(l.entry);
     return found;
+}
+
+void checkpoint_remove(const char *path)
+{
+    int n = shares_of(path);
+    char share[PATH_MAX];
+
+    unlink(path); /* first: shares without an index are none */
+    for (int m = 0; m < n; m++)
+        if (!checkpoint_share_path(share, path, m, n, NULL))
+            unlink(share);
 }
 
 void checkpoint_prune(const char *dir, const struct run_spec *spec, int keep)
@@ -141,9 +203,11 @@ void checkpoint_prune(const char *dir, const struct run_spec *spec, int keep)
 
     list(&l, dir, spec, 0);
     for (size_t i = 0; i < l.n; i++)
-        if (l.entry[i].kind == CHECKPOINT_LAST && keep-- <= 0 &&
+        if (!l.entry[i].gang && l.entry[i].kind == CHECKPOINT_LAST &&
+            keep-- <= 0 &&
             !checkpoint_path(path, dir, spec, l.entry[i].step, CHECKPOINT_LAST,
                              NULL))
-            unlink(path);
+            checkpoint_remove(path);
+    sweep_shares(&l, dir, spec);
     free(l.entry);
 }

@@ -174,10 +174,12 @@ static int loop(struct train *t, struct err *e)
 {
     for (;;) {
         unsigned bits = (stop_wanted(t) ? WANT_STOP : 0u) |
-                        (train_save_due(t) ? WANT_CHECKPOINT : 0u);
+                        (train_save_due(t) ? WANT_CHECKPOINT : 0u) |
+                        (t->set.open && !t->set.done ? SAVING : 0u);
         int rc, over;
 
-        if (comm_agree(t->comm, &bits, NULL, e))
+        if (comm_agree(t->comm, &bits, NULL, e) ||
+            (t->set.open && !(bits & SAVING) && train_save_seal(t, e)))
             return -1;
         over = t->state.step == t->spec->steps && t->state.evaluated;
         if (bits & WANT_STOP && !over) {

@@ -6,7 +6,8 @@
  * gang, for any interruption and resumption, and whether the first steps were
  * taken by this run or by another one that shares them (CPU).  On a device
  * (docs/gpu.md) it is the same within the rounding of bf16, and the same bits
- * again on as many of the same devices; checkpoints are the CPU's. */
+ * again on as many of the same devices, interrupted or not; the CPU goes on
+ * from a device's checkpoint and a device from the CPU's. */
 #ifndef LOGLOG_TRAINER_TRAIN_H
 #define LOGLOG_TRAINER_TRAIN_H
 
@@ -134,7 +135,8 @@ struct train_result {
 /* Fault points (base/fault.h), where step is the one about to be taken and
  * rank the member: child-kill, child-segv, child-hang, child-slow (50 ms),
  * nan, nan-valid (of the step taken; on every member), slow-read (loader.h),
- * and in checkpoints checkpoint-write (disk full), checkpoint-kill. */
+ * and in checkpoints checkpoint-write (disk full), checkpoint-kill, and in sets
+ * of them share-kill, checkpoint-index (disk full). */
 
 /* Train, resuming from checkpoint_dir if it holds a usable checkpoint of this
  * very spec.  Returns 0 with *result filled, or -1 (an input was unusable, the

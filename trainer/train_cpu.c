@@ -137,7 +137,7 @@ static void load(struct train *t, const struct checkpoint *c)
     size_t end = t->params.bound[comm_member(t->comm) + 1];
 
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
-        memcpy(to[b] + from, c->block[b] + from, (end - from) * sizeof(float));
+        checkpoint_copy(to[b] + from, c, b, from, end - from);
 }
 
 /* This member's part of the initial weights. */

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EVAL_ROWS 64 /* most windows of an evaluation at a time */
@@ -62,6 +63,28 @@ static int meet(struct train *t, struct err *e)
     return t->api->join(t->engine, id.data, e);
 }
 
+/* What this member of a gang writes of a checkpoint. */
+static int take_share(struct train *t, struct err *e)
+{
+    int gang = t->env->gang, n, m;
+    const struct engine_piece *p = t->api->pieces(t->engine, &n);
+    struct checkpoint_piece *mine = xcalloc((size_t)n + 1, sizeof *mine);
+
+    t->share =
+        (struct checkpoint_share){.member = t->env->member, .gang = gang};
+    t->share.piece = mine;
+    for (int i = 0; i < n; i++)
+        if (!p[i].everywhere || t->env->member == 0) {
+            mine[t->share.n_piece++] =
+                (struct checkpoint_piece){(uint64_t)p[i].at, (uint64_t)p[i].n};
+            t->share.n += (size_t)p[i].n;
+        }
+    t->seals.element = sizeof(uint64_t);
+    for (m = 0; m <= gang; m++)
+        t->seals.bound[m] = (size_t)m;
+    return comm_alloc(&t->seals, t->comm, e);
+}
+
 static int device_open_run(struct train *t, struct err *e)
 {
     struct engine_options o;
@@ -96,6 +119,8 @@ static int device_open_run(struct train *t, struct err *e)
         return err_set(e, ERR_ENV, "no memory for a batch");
     if (comm_alloc(&t->row_nats, t->comm, e))
         return -1;
+    if (o.gang > 1 && t->env->checkpoint_dir && take_share(t, e))
+        return -1;
     return o.gang > 1 ? meet(t, e) : 0;
 }
 
@@ -107,53 +132,57 @@ static void device_close(struct train *t)
         t->api->give_up(t->engine);
     if (t->engine)
         t->api->destroy(t->engine);
+    free(t->share.piece);
+}
+
+/* Its pieces of the checkpoint, by way of pinned memory. */
+static int load_pieces(struct train *t, const struct checkpoint *c,
+                       struct err *e)
+{
+    int n;
+    const struct engine_piece *p = t->api->pieces(t->engine, &n);
+    size_t local = n ? (size_t)(p[n - 1].local + p[n - 1].n) : 0;
+    float *host = t->api->host_alloc(CHECKPOINT_BLOCKS * local + 1);
+    int rc;
+
+    if (!host)
+        return err_set(e, ERR_ENV, "no pinned memory for a checkpoint");
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
+        for (int i = 0; i < n; i++) {
+            checkpoint_copy(host + (size_t)b * local + p[i].local, c, b,
+                            (size_t)p[i].at, (size_t)p[i].n);
+            comm_beat(t->comm);
+        }
+    rc = t->api->load(t->engine, host, e);
+    t->api->host_free(host);
+    return rc;
 }
 
 static int device_begin(struct train *t, const struct checkpoint *c,
                         struct err *e)
 {
-    static const int block[CHECKPOINT_BLOCKS] = {
-        [BLOCK_PARAMS] = ENGINE_PARAMS,
-        [BLOCK_M] = ENGINE_M,
-        [BLOCK_V] = ENGINE_V,
-    };
-
-    if (!c)
-        return t->api->init(t->engine, t->spec->seed, e);
-    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
-        if (t->api->put(t->engine, block[b], c->block[b], e))
-            return -1;
-        comm_beat(t->comm);
-    }
-    return 0;
+    return c ? load_pieces(t, c, e) : t->api->init(t->engine, t->spec->seed, e);
 }
 
-/* Into pinned memory of member 0, from where they are written while training
- * goes on. */
+/* Into pinned memory, from where they are written while training goes on. */
 static int device_blocks(const float *block[CHECKPOINT_BLOCKS], int *stays,
                          struct train *t, struct err *e)
 {
-    static const int which[] = {ENGINE_PARAMS, ENGINE_M, ENGINE_V};
+    size_t n = t->share.gang ? t->share.n : t->n;
     unsigned failed = 0;
 
     *stays = 1;
-    if (t->writer && !t->host) {
-        t->host = t->api->host_alloc(CHECKPOINT_BLOCKS * t->n);
+    if (!t->host) {
+        t->host = t->api->host_alloc(CHECKPOINT_BLOCKS * n + 1);
         failed = !t->host;
     }
     if (comm_agree(t->comm, &failed, NULL, e))
         return -1;
     if (failed)
         return err_set(e, ERR_ENV, "no pinned memory for a checkpoint");
-    for (int b = 0; b < CHECKPOINT_BLOCKS; b++) {
-        float *to = t->host ? t->host + (size_t)b * t->n : NULL;
-
-        block[b] = to;
-        if (t->api->get(t->engine, which[b], to, e))
-            return -1;
-        comm_beat(t->comm);
-    }
-    return 0;
+    for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
+        block[b] = t->host + (size_t)b * n;
+    return t->api->save(t->engine, t->host, e);
 }
 
 /* Rows are summed in their order, whoever had them. */

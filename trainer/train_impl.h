@@ -14,7 +14,14 @@
 #include "trainer/writer.h"
 
 /* What the members agree on between two steps. */
-enum { WANT_STOP = 1, WANT_CHECKPOINT = 2, NO_MEMORY = 4, NO_DEVICE = 8 };
+enum {
+    WANT_STOP = 1,
+    WANT_CHECKPOINT = 2,
+    NO_MEMORY = 4,
+    NO_DEVICE = 8,
+    SAVING = 16,   /* a member's share of a set is not on disk yet */
+    UNWRITTEN = 32 /* and will not be */
+};
 
 struct train;
 
@@ -25,8 +32,9 @@ struct train_ops {
     void (*close)(struct train *t);
     /* The state to begin with: a checkpoint's, or the seed's if c is NULL. */
     int (*begin)(struct train *t, const struct checkpoint *c, struct err *e);
-    /* The blocks, for member 0 to write (others get NULLs or anything); with
-     * *stays they do not change before they are asked for again. */
+    /* The blocks, for member 0 to write (others get NULLs or anything), or of
+     * this member's share of them; with *stays they do not change before they
+     * are asked for again. */
     int (*blocks)(const float *block[CHECKPOINT_BLOCKS], int *stays,
                   struct train *t, struct err *e);
     /* The gradient of the next step: the sum of the batch's losses and the
@@ -37,6 +45,16 @@ struct train_ops {
     eval_losses *losses; /* ctx is the struct train */
 };
 extern const struct train_ops train_cpu, train_device;
+
+/* A set of checkpoints on its way to the disk (checkpoint.h). */
+struct train_set {
+    int open; /* on all members alike: there is one */
+    int done; /* this member's share: *own says how */
+    struct written own;
+    char path[PATH_MAX];
+    struct checkpoint_state state;
+    double begun;
+};
 
 /* A run in training, as one member sees it.  The gang's arrays are written by
  * their owners as comm.h says; of the n floats of a model a member owns a
@@ -74,11 +92,15 @@ struct train {
     /* train_device.c */
     const struct engine_api *api;
     struct engine *engine;
-    float *host;                /* pinned: the blocks, member 0 */
+    float *host;                /* pinned: the blocks of its share */
     struct comm_array row_nats; /* a double a row of the batch */
 
     struct checkpoint_state state;
-    struct writer *writer;  /* member 0 with a checkpoint_dir, else NULL */
+    struct writer *writer; /* with a checkpoint_dir: of member 0, of every
+                              member that has a share; else NULL */
+    struct checkpoint_share share; /* gang 0: member 0 writes one file */
+    struct comm_array seals;       /* of a set, one a member */
+    struct train_set set;
     double next_checkpoint; /* when one is due, by train_clock(); member 0 */
     int stop_asked;         /* by an observer */
     int unsaved;            /* there are steps behind the last checkpoint */
@@ -109,6 +131,9 @@ int train_step(struct train *t, struct err *e);
 /* train_save.c */
 /* Is a periodic checkpoint due?  Also takes note of a finished one. */
 int train_save_due(struct train *t);
+/* All shares of a set are on disk, or failed: write its index.  -1 when the
+ * gang failed.  Collective. */
+int train_save_seal(struct train *t, struct err *e);
 /* Seconds to the next one: the bound on lost work, or as long as makes the time
  * that training stood still for one a fiftieth of the whole. */
 double train_save_interval(double bound, double stood);

@@ -234,8 +234,10 @@ int train_open(struct train *t, struct err *e)
         return rc;
     if (begin(t, e))
         return -1;
-    if (env->checkpoint_dir && env->member == 0)
-        t->writer = writer_create(t->spec, t->n);
+    if (env->checkpoint_dir && t->share.gang)
+        t->writer = writer_create(t->spec, &t->share, t->share.n);
+    else if (env->checkpoint_dir && env->member == 0)
+        t->writer = writer_create(t->spec, NULL, t->n);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 
 struct writer {
     const struct run_spec *spec;
+    const struct checkpoint_share *share;
     size_t n;
     float *copy; /* CHECKPOINT_BLOCKS * n; NULL until there was a need */
 
@@ -30,12 +31,14 @@ struct writer {
     struct written result;
 };
 
-struct writer *writer_create(const struct run_spec *spec, size_t n)
+struct writer *writer_create(const struct run_spec *spec,
+                             const struct checkpoint_share *share, size_t n)
 {
     struct writer *w = xcalloc(1, sizeof *w);
     pthread_condattr_t attr;
 
     w->spec = spec;
+    w->share = share;
     w->n = n;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
@@ -76,8 +79,12 @@ static void *run(void *arg)
     struct writer *w = arg;
 
     w->result = (struct written){.step = w->state.step};
-    w->result.failed = checkpoint_write(w->path, w->spec, &w->state, w->block,
-                                        w->n, &w->result.err) != 0;
+    w->result.failed =
+        (w->share ? checkpoint_share_write(&w->result.seal, w->path, w->share,
+                                           w->spec, &w->state, w->block,
+                                           &w->result.err)
+                  : checkpoint_write(w->path, w->spec, &w->state, w->block,
+                                     w->n, &w->result.err)) != 0;
     w->result.seconds = since(&w->begun);
     pthread_mutex_lock(&w->lock);
     w->finished = 1;

@@ -11,9 +11,11 @@
 
 struct writer;
 
-/* For blocks of n floats of this run; *spec must outlive the writer.  The
- * copy (3 n floats) is made at the first start. */
-struct writer *writer_create(const struct run_spec *spec, size_t n);
+/* For blocks of n floats of this run, or with `share` for that share of them,
+ * n being share->n; what is pointed to must outlive the writer.  The copy (3 n
+ * floats) is made at the first start. */
+struct writer *writer_create(const struct run_spec *spec,
+                             const struct checkpoint_share *share, size_t n);
 /* Waits for what is being written.  NULL is allowed. */
 void writer_destroy(struct writer *w);
 
@@ -32,6 +34,7 @@ int writer_start(struct writer *w, const char *path,
 struct written {
     int64_t step;
     double seconds; /* from start to done */
+    uint64_t seal;  /* of a share, for the index */
     int failed;
     struct err err; /* if failed */
 };

@@ -152,38 +152,192 @@ static void resumed_on_other_ranks(void **state)
     free(dir);
 }
 
-/* What went in comes out: a checkpoint of the CPU, put on a device and saved
- * again before a step, has the same blocks. */
+/* --- sets of checkpoints --- */
+
+/* Are these the same run, step and blocks, however they were written?  In a
+ * child, for the reason that place_init gives. */
+static int same_state(const char *a, const char *b)
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    if (!(pid = fork())) {
+        struct checkpoint x, y;
+        int same = !checkpoint_open(&x, a, NULL) &&
+                   !checkpoint_open(&y, b, NULL) && x.n == y.n &&
+                   !memcmp(&x.state, &y.state, sizeof x.state);
+        float *p = same ? xmalloc(2 * x.n * sizeof *p) : NULL;
+
+        for (int k = 0; k < CHECKPOINT_BLOCKS && same; k++) {
+            checkpoint_copy(p, &x, k, 0, x.n);
+            checkpoint_copy(p + x.n, &y, k, 0, x.n);
+            same = !memcmp(p, p + x.n, x.n * sizeof *p);
+        }
+        _exit(!same);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status == 0;
+}
+
+/* Train in dir, on a gang of devices or (0) on the CPU; stop after a step, or
+ * where it is (`at_once`), or at the end (0). */
+static struct record *go_on(const char *dir, const struct run_spec *spec,
+                            int gang, int64_t stop_after, int at_once,
+                            const char *fault)
+{
+    static volatile sig_atomic_t always = 1;
+    struct record *r = record_new();
+    struct train_env env = env_at(&place, dir);
+
+    env.device = gang ? DEVICE_CUEMU : DEVICE_CPU;
+    env.gang = gang ? gang : 1;
+    env.peer_seconds = 20;
+    env.keep_checkpoint = 1;
+    env.checkpoint_seconds = stop_after || at_once ? 0 : 1e-6;
+    env.stop = at_once ? &always : NULL;
+    r->stop_after = stop_after;
+    gang_run(r, spec, &env, fault);
+    if (!fault)
+        assert_end(r, env.gang,
+                   stop_after || at_once ? TRAIN_STOPPED : TRAIN_DONE);
+    return r;
+}
+
+static void path_of(char path[PATH_MAX], const char *dir,
+                    const struct run_spec *spec, int64_t step)
+{
+    assert_int_equal(
+        checkpoint_path(path, dir, spec, step, CHECKPOINT_LAST, NULL), 0);
+}
+
+/* A checkpoint of the CPU, put on gangs of 2, 1, 4 and 2 devices and on the
+ * CPU and saved again before a step, is the same to the bit each time: a set
+ * is taken apart and put together by any number of members. */
 static void a_checkpoint_is_not_changed(void **state)
 {
+    static const int gang[] = {2, 1, 4, 2, 0};
     struct run_spec spec = device_spec();
     char *dir = new_dir(&place), path[PATH_MAX], copy[PATH_MAX];
-    static volatile sig_atomic_t always = 1;
 
     (void)state;
     spec.steps = 8;
-    for (int i = 0; i < 2; i++) {
-        struct record *r = record_new();
-        struct train_env env = env_at(&place, dir);
+    record_free(go_on(dir, &spec, 0, 3, 0, NULL));
+    path_of(path, dir, &spec, 3);
+    snprintf(copy, sizeof copy, "%.*s.copy", PATH_MAX - 8, path);
+    assert_int_equal(rename(path, copy), 0);
+    assert_int_equal(link(copy, path), 0);
+    for (size_t i = 0; i < ARRAY_LEN(gang); i++) {
+        struct record *r = go_on(dir, &spec, gang[i], 0, 1, NULL);
+        int shares = gang[i] > 1 ? gang[i] : 0;
 
-        env.device = i ? DEVICE_CUEMU : DEVICE_CPU;
-        env.gang = i ? 2 : 1;
-        env.stop = i ? &always : NULL;
-        r->stop_after = 3;
-        gang_run(r, &spec, &env, NULL);
-        assert_end(r, env.gang, TRAIN_STOPPED);
-        assert_int_equal(r->end[0].result.steps, 3);
-        assert_int_equal(r->n_ckpt, 1);
+        assert_int_equal(r->started, 3);
+        assert_true(same_state(path, copy));
+        assert_int_equal(count_files(dir, ""), 2 + shares);
         record_free(r);
-        checkpoint_path(path, dir, &spec, 3, CHECKPOINT_LAST, NULL);
-        if (i == 0) {
-            snprintf(copy, sizeof copy, "%.*s.copy", PATH_MAX - 8, path);
-            assert_int_equal(rename(path, copy), 0);
-            assert_int_equal(link(copy, path), 0);
-        }
     }
     assert_true(same_file(path, copy));
     free(dir);
+}
+
+/* Interrupted and gone on with by as many members, a run is the same to the
+ * bit: its curve, and the state it ends with. */
+static void the_same_ranks_give_the_same_bits(void **state)
+{
+    struct run_spec spec = device_spec();
+    char whole[PATH_MAX], parts[PATH_MAX];
+
+    (void)state;
+    spec.steps = 16;
+    for (int gang = 1; gang <= 4; gang *= 2) {
+        char *a = new_dir(&place), *b = new_dir(&place);
+        struct record *r = go_on(a, &spec, gang, 0, 0, NULL), *part;
+
+        record_free(go_on(b, &spec, gang, 5, 0, NULL));
+        part = go_on(b, &spec, gang, 0, 0, NULL);
+        assert_int_equal(part->started, 5);
+        assert_same_curve(part, r);
+        path_of(whole, a, &spec, spec.steps);
+        path_of(parts, b, &spec, spec.steps);
+        assert_true(same_state(whole, parts));
+        record_free(r);
+        record_free(part);
+        free(a);
+        free(b);
+    }
+}
+
+static void flip(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    char c;
+
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &c, 1, 300), 1);
+    c = (char)(c ^ 4);
+    assert_int_equal(pwrite(fd, &c, 1, 300), 1);
+    close(fd);
+}
+
+/* Two are kept; whatever is wrong with the newest, the one before is taken,
+ * by a gang of another size too, and nothing of the bad one is left. */
+static void a_bad_share_is_not_believed(void **state)
+{
+    struct run_spec spec = device_spec();
+
+    (void)state;
+    spec.steps = 12;
+    for (int what = 0; what < 4; what++) {
+        char *dir = new_dir(&place), path[PATH_MAX], share[PATH_MAX + 8];
+        struct record *r;
+
+        for (int64_t step = 3; step <= 9; step += 3)
+            record_free(go_on(dir, &spec, 2, step, 0, NULL));
+        assert_int_equal(count_files(dir, ".ckpt"), 2);
+        assert_int_equal(count_files(dir, ""), 6);
+        path_of(path, dir, &spec, 9);
+        snprintf(share, sizeof share, "%s.%dof2", path, what & 1);
+        if (what < 2)
+            flip(share);
+        else if (what == 2)
+            unlink(share);
+        else
+            assert_int_equal(truncate(share, 200), 0);
+        r = go_on(dir, &spec, what & 1 ? 4 : 2, 0, 1, NULL);
+        assert_int_equal(r->started, 6);
+        assert_int_equal(count_files(dir, ".ckpt"), 1);
+        assert_int_equal(count_files(dir, ""), 1 + (what & 1 ? 4 : 2));
+        record_free(r);
+        free(dir);
+    }
+}
+
+/* Killed between the shares and the index, or with one share half written:
+ * there is no such checkpoint.  A disk that is full is a warning. */
+static void a_set_is_whole_or_none(void **state)
+{
+    static const char *const fault[] = {"share-kill:rank=1", "checkpoint-kill",
+                                        "checkpoint-write:rank=1",
+                                        "checkpoint-index"};
+    struct run_spec spec = device_spec();
+
+    (void)state;
+    spec.steps = 12;
+    for (size_t i = 0; i < ARRAY_LEN(fault); i++) {
+        char *dir = new_dir(&place), path[PATH_MAX];
+        struct record *r;
+
+        record_free(go_on(dir, &spec, 2, 4, 0, NULL));
+        r = go_on(dir, &spec, 2, 8, 0, fault[i]);
+        record_free(r);
+        path_of(path, dir, &spec, 8);
+        assert_false(file_exists(path));
+        r = go_on(dir, &spec, 4, 0, 1, NULL);
+        assert_int_equal(r->started, 4);
+        assert_int_equal(count_files(dir, ""), 5);
+        record_free(r);
+        free(dir);
+    }
 }
 
 static void what_is_not_finite_is_a_result(void **state)
@@ -222,9 +376,9 @@ static void spoil(const char *path, const struct run_spec *spec)
     if (rc)
         _exit(1);
     params = xmalloc(c.n * sizeof *params);
-    memcpy(params, c.block[BLOCK_PARAMS], c.n * sizeof *params);
+    checkpoint_copy(params, &c, BLOCK_PARAMS, 0, c.n);
     params[c.n - 5] = NAN; /* of the head */
-    memcpy(block, c.block, sizeof block);
+    memcpy(block, c.extent->block, sizeof block);
     block[BLOCK_PARAMS] = params;
     rc = checkpoint_write(path, spec, &c.state, block, c.n, NULL);
     _exit(rc != 0);
@@ -341,6 +495,9 @@ int main(void)
         cmocka_unit_test(the_curve_is_the_cpus),
         cmocka_unit_test(resumed_on_other_ranks),
         cmocka_unit_test(a_checkpoint_is_not_changed),
+        cmocka_unit_test(the_same_ranks_give_the_same_bits),
+        cmocka_unit_test(a_bad_share_is_not_believed),
+        cmocka_unit_test(a_set_is_whole_or_none),
         cmocka_unit_test(what_is_not_finite_is_a_result),
         cmocka_unit_test(a_weight_that_is_none_is_a_result),
         cmocka_unit_test(what_does_not_fit_is_a_result),

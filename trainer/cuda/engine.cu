@@ -331,6 +331,12 @@ static int recomputes(const struct engine *g)
     return g->recompute;
 }
 
+static const struct engine_piece *pieces(const struct engine *g, int *n)
+{
+    *n = static_cast<int>(g->pieces.size());
+    return g->pieces.data();
+}
+
 static float *host_alloc(size_t floats)
 {
     void *p = nullptr;
@@ -370,7 +376,9 @@ static const struct engine_api api = {
     host_alloc,
     host_free,
     engine_init,
-    engine_put,
+    pieces,
+    engine_save,
+    engine_load,
     engine_get,
     engine_zero,
     engine_grad,

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENGINE_ABI 3
+#define ENGINE_ABI 4
 #define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
 
 struct engine;
@@ -62,7 +62,15 @@ struct engine_options {
     double peer_seconds; /* how long to wait for others; 0: 60 */
 };
 
-enum engine_block { ENGINE_PARAMS, ENGINE_M, ENGINE_V };
+/* The parameters, and AdamW's m and v. */
+enum engine_block { ENGINE_PARAMS, ENGINE_M, ENGINE_V, ENGINE_BLOCKS };
+
+/* Part of the blocks that this member's masters and moments cover. */
+struct engine_piece {
+    int64_t at, n;  /* floats of a block */
+    int64_t local;  /* where they are in this member's */
+    int everywhere; /* every member has it; else no other */
+};
 
 struct engine_api {
     uint32_t abi, bytes; /* ENGINE_ABI and sizeof(struct engine_api) */
@@ -107,9 +115,18 @@ struct engine_api {
 
     /* The weights of model_init (trainer/model.h); m and v are zero. */
     int (*init)(struct engine *g, int64_t seed, struct err *e);
-    /* A whole block to or from the host; not between grad and step.  Members
-     * that do not want it get with host = NULL.  Collective. */
-    int (*put)(struct engine *g, int block, const float *host, struct err *e);
+    /* The pieces that this member has, borrowed; local counts from 0 without
+     * gaps. */
+    const struct engine_piece *(*pieces)(const struct engine *g, int *n);
+    /* What this member is to write of the blocks: its pieces, those that are
+     * everywhere of member 0 alone, one behind the other and block behind
+     * block.  Not collective. */
+    int (*save)(struct engine *g, float *host, struct err *e);
+    /* All of this member's pieces, at `local`, block behind block; the weights
+     * are then gathered.  Not between grad and step.  Collective. */
+    int (*load)(struct engine *g, const float *host, struct err *e);
+    /* A whole block, for tests; not between grad and step.  Members that do not
+     * want it call with host = NULL.  Collective. */
     int (*get)(struct engine *g, int block, float *host, struct err *e);
 
     /* The gradient becomes zero. */

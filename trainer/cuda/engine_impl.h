@@ -28,13 +28,6 @@ struct gemm_plan {
     cublasLtMatmulAlgo_t algo;
 };
 
-/* Part of the flat block that this member's masters cover. */
-struct piece {
-    int64_t at, n;  /* floats of the flat block */
-    int64_t local;  /* where they are in p, m, v */
-    int everywhere; /* every member has it */
-};
-
 /* Tensors that are reduced and gathered together: chunk floats for each
  * member, then a tail of fewer than 16 a member that all of them keep. */
 struct bucket {
@@ -71,7 +64,7 @@ struct engine {
     ncclComm_t gang;
 
     std::vector<bucket> buckets;
-    std::vector<piece> pieces;
+    std::vector<engine_piece> pieces;
     int64_t local; /* floats of p, m, v */
 
     char *block; /* everything below, carved */
@@ -128,7 +121,8 @@ void engine_shares(struct engine *g);
 
 /* state.cu */
 int engine_init(struct engine *g, int64_t seed, struct err *e);
-int engine_put(struct engine *g, int block, const float *host, struct err *e);
+int engine_save(struct engine *g, float *host, struct err *e);
+int engine_load(struct engine *g, const float *host, struct err *e);
 int engine_get(struct engine *g, int block, float *host, struct err *e);
 int engine_get_grad(struct engine *g, float *host, struct err *e);
 

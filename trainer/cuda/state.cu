@@ -1,5 +1,6 @@
-/* state: weights and moments in and out.  The gradient's memory serves as the
- * whole block between the host and the members' pieces, and is zero after. */
+/* state: weights and moments in and out.  Where whole blocks are made or asked
+ * for, the gradient's memory serves between the host and the members' pieces,
+ * and is zero after. */
 #include "trainer/cuda/engine_impl.h"
 
 extern "C" {
@@ -32,32 +33,46 @@ static int zero_block(struct engine *g, float *p, int64_t n)
         "zero");
 }
 
-/* From the gradient's memory to where the block belongs. */
-static int take(struct engine *g, int block, struct err *e)
+/* Member 0 answers for what everybody has. */
+static int writes(const struct engine *g, const struct engine_piece *p)
 {
-    int64_t size = static_cast<int64_t>(g->table.size);
+    return !p->everywhere || g->opt.member == 0;
+}
 
-    for (const struct piece &p : g->pieces)
-        copy(g, masters(g, block) + p.local, g->grad + p.at, p.n,
-             cudaMemcpyDeviceToDevice);
-    if (block == ENGINE_PARAMS)
-        to_bf16(g->w, g->grad, size, g->main);
-    zero_block(g, g->grad, size);
+int engine_save(struct engine *g, float *host, struct err *e)
+{
+    for (int block = 0; block < ENGINE_BLOCKS; block++)
+        for (const struct engine_piece &p : g->pieces)
+            if (writes(g, &p)) {
+                copy(g, host, masters(g, block) + p.local, p.n,
+                     cudaMemcpyDeviceToHost);
+                host += p.n;
+            }
     return engine_wait(g, e);
 }
 
-int engine_put(struct engine *g, int block, const float *host, struct err *e)
+/* The masters are new. */
+static void refresh_weights(struct engine *g)
 {
-    copy(g, g->grad, host, static_cast<int64_t>(g->table.size),
-         cudaMemcpyHostToDevice);
-    return take(g, block, e);
+    for (const struct engine_piece &p : g->pieces)
+        to_bf16(g->w + p.at, g->p + p.local, p.n, g->main);
+    gang_gather_weights(g);
+}
+
+int engine_load(struct engine *g, const float *host, struct err *e)
+{
+    for (int block = 0; block < ENGINE_BLOCKS; block++)
+        copy(g, masters(g, block), host + block * g->local, g->local,
+             cudaMemcpyHostToDevice);
+    refresh_weights(g);
+    return engine_wait(g, e);
 }
 
 int engine_get(struct engine *g, int block, float *host, struct err *e)
 {
     int64_t size = static_cast<int64_t>(g->table.size);
 
-    for (const struct piece &p : g->pieces)
+    for (const struct engine_piece &p : g->pieces)
         copy(g, g->grad + p.at, masters(g, block) + p.local, p.n,
              cudaMemcpyDeviceToDevice);
     gang_gather_floats(g, g->grad);
@@ -102,5 +117,9 @@ int engine_init(struct engine *g, int64_t seed, struct err *e)
     }
     zero_block(g, g->m, g->local);
     zero_block(g, g->v, g->local);
-    return take(g, ENGINE_PARAMS, e);
+    for (const struct engine_piece &p : g->pieces)
+        copy(g, g->p + p.local, g->grad + p.at, p.n, cudaMemcpyDeviceToDevice);
+    to_bf16(g->w, g->grad, static_cast<int64_t>(g->table.size), g->main);
+    zero_block(g, g->grad, static_cast<int64_t>(g->table.size));
+    return engine_wait(g, e);
 }

@@ -21,7 +21,7 @@ int engine_norm(struct engine *g, double *norm, struct err *e)
     double sum = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const struct piece *p = &g->pieces[i];
+        const struct engine_piece *p = &g->pieces[i];
 
         if (p->everywhere && g->opt.member)
             engine_check(
@@ -45,7 +45,7 @@ int engine_norm(struct engine *g, double *norm, struct err *e)
 }
 
 /* The part of a piece that is of one tensor. */
-static void update(struct engine *g, const struct piece *p,
+static void update(struct engine *g, const struct engine_piece *p,
                    const struct adamw_args *a, int64_t from, int64_t to)
 {
     int64_t at = from > p->at ? from : p->at;
@@ -70,7 +70,7 @@ int engine_step(struct engine *g, double lr, double grad_scale, int64_t t,
                            static_cast<float>(1 / sqrt(1 - pow(o->beta2, n))),
                            1};
 
-    for (const struct piece &p : g->pieces)
+    for (const struct engine_piece &p : g->pieces)
         for (int i = 0; i < g->table.n; i++) {
             const struct param *x = tensor(g, i);
             size_t end = i + 1 < g->table.n ? x[1].offset : g->table.size;

@@ -81,7 +81,7 @@ static void a_checkpoint_reads_back(void **state)
     assert_int_equal(c.state.evaluated, 1);
     assert_int_equal(c.n, N);
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
-        assert_memory_equal(c.block[b], block[b], sizeof data[b]);
+        assert_memory_equal(c.extent->block[b], block[b], sizeof data[b]);
     checkpoint_close(&c);
 }
 
@@ -242,7 +242,7 @@ static void the_writer_writes_what_was_there_at_its_start(void **state)
     const struct checkpoint_state s = {7, 0, 1};
     float *mine = malloc(sizeof data);
     const float *const blocks[] = {mine, mine + N, mine + 2 * N};
-    struct writer *w = writer_create(&spec, N);
+    struct writer *w = writer_create(&spec, NULL, N);
     struct written r;
     struct checkpoint c;
     char path[PATH_MAX];
@@ -264,7 +264,7 @@ static void the_writer_writes_what_was_there_at_its_start(void **state)
     assert_true(r.seconds > 0);
     assert_int_equal(checkpoint_open(&c, path, NULL), 0);
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
-        assert_memory_equal(c.block[b], block[b], sizeof data[b]);
+        assert_memory_equal(c.extent->block[b], block[b], sizeof data[b]);
     checkpoint_close(&c);
     writer_destroy(w);
     free(mine);
@@ -274,7 +274,7 @@ static void the_writer_reports_a_failure(void **state)
 {
     struct run_spec spec = tiny_spec();
     const struct checkpoint_state s = {7, 0, 1};
-    struct writer *w = writer_create(&spec, N);
+    struct writer *w = writer_create(&spec, NULL, N);
     struct written r;
 
     (void)state;

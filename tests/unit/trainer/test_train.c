@@ -177,7 +177,7 @@ static void it_is_the_plain_loop(void **state)
     checkpoint_path(path, dir, &spec, spec.steps, CHECKPOINT_LAST, NULL);
     assert_int_equal(checkpoint_open(&c, path, NULL), 0);
     for (int b = 0; b < CHECKPOINT_BLOCKS; b++)
-        assert_memory_equal(c.block[b], block[b],
+        assert_memory_equal(c.extent->block[b], block[b],
                             model_size(m) * sizeof(float));
     checkpoint_close(&c);
     mem_tensor_free(block[BLOCK_M]);
