@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "db/decimal.h"
+#include "db/stream.h"
 #include "db/utf8.h"
 
 #include <errno.h>
@@ -44,13 +45,10 @@ static void add_real(struct str *s, double v)
     s->text[s->len] = '\0';
 }
 
-static void add_blob(struct str *s, struct sql *q, int i)
+static void add_hex(struct str *s, const char *bytes, int n)
 {
-    const unsigned char *blob = sqlite3_column_blob(q->stmt, i);
-    int n = sqlite3_column_bytes(q->stmt, i);
-
-    for (int k = 0; k < n; k++)
-        str_addf(s, "%02x", blob[k]);
+    for (int i = 0; i < n; i++)
+        str_addf(s, "%02x", (unsigned char)bytes[i]);
 }
 
 const char *print_value(struct str *s, struct sql *q, int i, int rounded)
@@ -69,7 +67,8 @@ const char *print_value(struct str *s, struct sql *q, int i, int rounded)
             add_real(s, sql_get_real(q, i));
         break;
     case SQLITE_BLOB:
-        add_blob(s, q, i);
+        add_hex(s, sqlite3_column_blob(q->stmt, i),
+                sqlite3_column_bytes(q->stmt, i));
         break;
     default:
         str_add(s, sql_get_text(q, i));
@@ -108,32 +107,40 @@ void print_json_text(struct str *out, const char *text)
     str_add_n(out, "\"", 1);
 }
 
+/* A row on its way: its cells, the bytes of its texts, and how many they are.
+ */
+struct row {
+    const struct stream_cell *cell;
+    const char *bytes;
+    int n;
+};
+
 /* `key` holds ', "name": ' for each column. */
-static void json_row(struct str *out, struct sql *q, const struct str *key,
-                     int n)
+static void json_row(struct str *out, const struct row *r,
+                     const struct str *key)
 {
     str_add_n(out, "{", 1);
-    for (int i = 0; i < n; i++) {
-        sqlite3_value *v = sqlite3_column_value(q->stmt, i);
+    for (int i = 0; i < r->n; i++) {
+        const struct stream_cell *c = &r->cell[i];
         size_t skip = i ? 0 : 2;
         str_add_n(out, key[i].text + skip, key[i].len - skip);
-        switch (sqlite3_value_type(v)) {
+        switch (c->type) {
         case SQLITE_NULL:
             str_add_n(out, "null", 4);
             break;
         case SQLITE_INTEGER:
-            add_int(out, sqlite3_value_int64(v));
+            add_int(out, c->is.whole);
             break;
         case SQLITE_FLOAT:
-            print_json_real(out, sqlite3_value_double(v));
+            print_json_real(out, c->is.real);
             break;
         case SQLITE_BLOB:
             str_add_n(out, "\"", 1);
-            add_blob(out, q, i);
+            add_hex(out, r->bytes + c->is.at, c->len);
             str_add_n(out, "\"", 1);
             break;
         default:
-            print_json_text(out, sql_get_text(q, i));
+            print_json_text(out, r->bytes + c->is.at);
         }
     }
     str_add_n(out, "}\n", 2);
@@ -153,27 +160,33 @@ static void csv_text(struct str *out, const char *text)
     str_add_n(out, "\"", 1);
 }
 
-static void csv_row(struct str *out, struct sql *q, int n)
+/* As it stands in a table of text, without marks around it. */
+static void plain(struct str *out, const struct stream_cell *c,
+                  const char *bytes, void (*text)(struct str *, const char *))
 {
-    for (int i = 0; i < n; i++) {
-        sqlite3_value *v = sqlite3_column_value(q->stmt, i);
+    switch (c->type) {
+    case SQLITE_NULL:
+        break;
+    case SQLITE_INTEGER:
+        add_int(out, c->is.whole);
+        break;
+    case SQLITE_FLOAT:
+        add_real(out, c->is.real);
+        break;
+    case SQLITE_BLOB:
+        add_hex(out, bytes + c->is.at, c->len);
+        break;
+    default:
+        text(out, bytes + c->is.at);
+    }
+}
+
+static void csv_row(struct str *out, const struct row *r)
+{
+    for (int i = 0; i < r->n; i++) {
         if (i)
             add_char(out, ',');
-        switch (sqlite3_value_type(v)) {
-        case SQLITE_NULL:
-            break;
-        case SQLITE_INTEGER:
-            add_int(out, sqlite3_value_int64(v));
-            break;
-        case SQLITE_FLOAT:
-            add_real(out, sqlite3_value_double(v));
-            break;
-        case SQLITE_BLOB:
-            add_blob(out, q, i);
-            break;
-        default:
-            csv_text(out, sql_get_text(q, i));
-        }
+        plain(out, &r->cell[i], r->bytes, csv_text);
     }
     add_char(out, '\n');
 }
@@ -189,12 +202,11 @@ static void md_text(struct str *out, const char *text)
             str_add_n(out, (unsigned char)*text < 0x20 ? " " : text, 1);
 }
 
-static void md_row(struct str *out, struct sql *q, int n, struct str *s)
+static void md_row(struct str *out, const struct row *r)
 {
-    for (int i = 0; i < n; i++) {
-        const char *v = print_value(s, q, i, 0);
+    for (int i = 0; i < r->n; i++) {
         str_add(out, i ? " | " : "| ");
-        md_text(out, v ? v : "");
+        plain(out, &r->cell[i], r->bytes, md_text);
     }
     str_add(out, " |\n");
 }
@@ -229,33 +241,56 @@ static void head(struct str *out, struct str *key, struct sql *q, int n,
     }
 }
 
+struct printer {
+    FILE *f;
+    enum query_format format;
+    int n;
+    struct str *key; /* see head */
+    struct str out;  /* to be written */
+    int failed;      /* errno of a write */
+};
+
+static void flush(struct printer *p)
+{
+    if (!p->failed && fwrite(p->out.text, 1, p->out.len, p->f) < p->out.len)
+        p->failed = errno;
+    str_clear(&p->out);
+}
+
+static int print_batch(void *ctx, const struct stream_batch *b)
+{
+    struct printer *p = ctx;
+
+    for (size_t i = 0; i < b->rows; i++) {
+        struct row r = {b->cell + i * (size_t)p->n, b->bytes.text, p->n};
+        if (p->format == QUERY_CSV)
+            csv_row(&p->out, &r);
+        else if (p->format == QUERY_JSON)
+            json_row(&p->out, &r, p->key);
+        else
+            md_row(&p->out, &r);
+    }
+    if (p->out.len >= BLOCK)
+        flush(p);
+    return p->failed;
+}
+
 static int print_stream(FILE *f, struct sql *q, int n, enum query_format format,
                         struct err *e)
 {
-    struct str *key = xcalloc((size_t)n, sizeof *key), out, value;
+    struct printer p = {.f = f, .format = format, .n = n};
     int rc;
 
-    str_init(&out);
-    str_init(&value);
-    head(&out, key, q, n, format);
-    while ((rc = sql_step(q, e)) == 1 && !ferror(f)) {
-        if (format == QUERY_CSV)
-            csv_row(&out, q, n);
-        else if (format == QUERY_JSON)
-            json_row(&out, q, key, n);
-        else
-            md_row(&out, q, n, &value);
-        if (out.len >= BLOCK) {
-            fwrite(out.text, 1, out.len, f);
-            str_clear(&out);
-        }
-    }
-    fwrite(out.text, 1, out.len, f);
+    p.key = xcalloc((size_t)n, sizeof *p.key);
+    str_init(&p.out);
+    head(&p.out, p.key, q, n, format);
+    rc = stream_rows(q, print_batch, &p, e);
+    flush(&p);
     for (int i = 0; i < n; i++)
-        str_release(&key[i]);
-    free(key);
-    str_release(&value);
-    str_release(&out);
+        str_release(&p.key[i]);
+    free(p.key);
+    str_release(&p.out);
+    errno = p.failed; /* maybe of the other thread */
     return rc;
 }
 
@@ -267,7 +302,7 @@ int print_rows(FILE *out, struct sql *q, enum query_format format,
     BUG_ON(n == 0);
     rc = format == QUERY_TABLE ? print_table(out, q, e)
                                : print_stream(out, q, n, format, e);
-    if (rc >= 0 && (fflush(out) || ferror(out)))
+    if (rc >= 0 && (ferror(out) || fflush(out)))
         return err_errno(e, "output");
     return rc < 0 ? -1 : 0;
 }

@@ -1,4 +1,4 @@
--- The results database of loglog, version 5.
+-- The results database of loglog, version 6.
 --
 -- Tables (singular) belong to the program and may change with the version.
 -- Views (plural, views.sql) are for people: their names and columns stay.
@@ -117,6 +117,7 @@ CREATE TABLE study_run(
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX study_run_order ON study_run(study, ord);
 CREATE INDEX study_run_by_run ON study_run(run);
+CREATE INDEX study_run_by_cell ON study_run(study, stage, budget, ord);
 
 -- Which runs share their first steps, and which of them takes the steps for the
 -- others (sweep/trunk.h).

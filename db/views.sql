@@ -120,9 +120,11 @@ SELECT run, attempt, state, reason, gang, resumed_step, steps, tokens, loss,
        host, pid, ranks, device, build, commit_id, argv, peak_flops
 FROM attempt;
 
--- The best run of each stage and budget, of the points that are used.  gap: how
--- far behind the runner-up is, relative; below the noise between seeds it means
--- nothing.  Only what decides is sorted; the rest is looked up for the winners.
+-- The best run of each stage and budget, of the points that are used, the first
+-- planned of equals.  gap: how far behind the runner-up is, relative; below the
+-- noise between seeds it means nothing.  Runs come from the index in the order
+-- of groups, so nothing is sorted; min() brings its row along.  The runner-up is
+-- looked for in the cells that are asked for alone.
 DROP VIEW IF EXISTS optima;
 CREATE VIEW optima AS
 SELECT s.name AS study, g.name AS stage, b.budget, b.run,
@@ -134,25 +136,27 @@ SELECT s.name AS study, g.name AS stage, b.budget, b.run,
        coalesce(r.n_layer, i.n_layer) AS n_layer,
        coalesce(r.seed, i.seed) AS seed, coalesce(r.steps, i.steps) AS steps,
        coalesce(r.loss, i.loss) AS loss, b.bpb,
-       b.next_bpb / b.bpb - 1 AS gap, b.candidates,
-       b.study AS study_id, b.stage AS stage_id
+       coalesce(b.next_bpb,
+         (SELECT min(q.bpb) FROM study_run y CROSS JOIN run q ON q.id = y.run
+          WHERE y.study = b.study AND y.stage = b.stage
+            AND y.budget = b.budget AND y.run <> b.run
+            AND q.state = 'done' AND q.loss IS NOT NULL
+            AND q.bpb IS NOT NULL)) / b.bpb - 1 AS gap,
+       b.candidates, b.study AS study_id, b.stage AS stage_id
 FROM (
-  SELECT study, stage, budget, max(place) AS candidates,
-         max(iif(place = 1, run, NULL)) AS run,
-         max(iif(place = 1, ord, NULL)) AS ord,
-         max(iif(place = 1, bpb, NULL)) AS bpb,
-         max(iif(place = 2, bpb, NULL)) AS next_bpb
+  SELECT x.study, x.stage, x.budget, count(*) AS candidates, x.run, x.ord,
+         min(r.bpb) AS bpb, NULL AS next_bpb
+  FROM study_run x CROSS JOIN run r ON r.id = x.run
+  WHERE r.state = 'done' AND r.loss IS NOT NULL AND r.bpb IS NOT NULL
+  GROUP BY x.study, x.stage, x.budget
+  UNION ALL
+  SELECT study, stage, budget, max(place), max(iif(place = 1, run, NULL)),
+         max(iif(place = 1, ord, NULL)), max(iif(place = 1, bpb, NULL)),
+         max(iif(place = 2, bpb, NULL))
   FROM (
     SELECT study, stage, budget, run, ord, bpb, row_number() OVER (
       PARTITION BY study, stage, budget ORDER BY bpb, ord) AS place
-    FROM (
-      SELECT x.study, x.stage, x.budget, x.run, x.ord, r.bpb
-      FROM study_run x JOIN run r ON r.id = x.run
-      WHERE r.state = 'done' AND r.loss IS NOT NULL AND r.bpb IS NOT NULL
-      UNION ALL
-      SELECT study, stage, budget, run, ord, bpb FROM imported
-      WHERE used AND bpb IS NOT NULL
-    )
+    FROM imported WHERE used AND bpb IS NOT NULL
   )
   GROUP BY study, stage, budget
 ) b

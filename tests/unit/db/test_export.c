@@ -118,6 +118,53 @@ static void what_is_not_there_is_refused(void **state)
     assert_number(l->db, "SELECT count(*) FROM runs", 2);
 }
 
+#define NUMBERS                                                                \
+    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "          \
+    "WHERE i < 9000) SELECT "
+
+/* More rows than fit one batch: all of them, in order, each with its own text;
+ * or the whole of what was before the row that fails. */
+static void many_rows_keep_their_order(void **state)
+{
+    struct lab *l = *state;
+    char *text =
+        lab_print(l->db, NUMBERS "i, i / 8.0, 'a,' || i FROM c", QUERY_CSV);
+    const char *at = text;
+
+    assert_int_equal(strncmp(at, "i,", 2), 0);
+    at += strcspn(at, "\n") + 1;
+    for (int i = 1; i <= 9000; i++) {
+        char want[64];
+        snprintf(want, sizeof want, "%d,%.15g,\"a,%d\"\n", i, i / 8.0, i);
+        assert_int_equal(strncmp(at, want, strlen(want)), 0);
+        at += strlen(want);
+    }
+    assert_string_equal(at, "");
+    free(text);
+}
+
+static void trouble_on_the_way_ends_the_rows(void **state)
+{
+    struct lab *l = *state;
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    refused(db_query(f, l->db,
+                     NUMBERS
+                     "abs(iif(i = 7000, -9223372036854775808, i)) FROM c",
+                     QUERY_CSV, &err),
+            ERR_DB, "overflow");
+    fclose(f);
+    assert_int_equal(lines(text), 7000);
+    free(text);
+    f = fopen("/dev/full", "w");
+    assert_non_null(f);
+    refused(db_query(f, l->db, NUMBERS "i FROM c", QUERY_CSV, &err), ERR_ENV,
+            "No space");
+    fclose(f);
+}
+
 #define STEPS(f) cmocka_unit_test_setup_teardown(f, with_steps, lab_teardown)
 
 int main(void)
@@ -125,6 +172,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STEPS(every_step_is_there_and_exact),
         STEPS(everything_in_the_table_can_be_exported),
+        STEPS(many_rows_keep_their_order),
+        STEPS(trouble_on_the_way_ends_the_rows),
         STEPS(what_is_not_there_is_refused),
     };
 

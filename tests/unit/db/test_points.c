@@ -163,6 +163,30 @@ static void optima_are_the_best_with_their_lead(void **state)
                   2e9);
 }
 
+/* Runs of equal loss: the first planned wins, whatever its id, and the
+ * runner-up is not ahead. */
+static void the_first_of_equals_is_the_optimum(void **state)
+{
+    struct lab *l = *state;
+
+    for (int i = 0; i < 8; i++) {
+        struct planned p = lab_run(0, 64, 2e-3, 20 + i);
+        p.budget = 3e9;
+        lab_result(l, &p, "hyper", RUN_DONE, i ? 2.2 : 2.25);
+    }
+    assert_number(l->db, "SELECT seed FROM optima WHERE budget = 3e9", 21);
+    assert_number(l->db, "SELECT gap FROM optima WHERE budget = 3e9", 0);
+    assert_number(l->db, "SELECT candidates FROM optima WHERE budget = 3e9", 8);
+    assert_text(l->db,
+                "SELECT budget FROM optima WHERE run = "
+                "(SELECT run FROM points WHERE seed = 21)",
+                "3000000000");
+    assert_text(l->db,
+                "SELECT count(*) FROM optima WHERE run = "
+                "(SELECT run FROM points WHERE seed = 22)",
+                "0");
+}
+
 static void predictions_stand_beside_what_was_measured(void **state)
 {
     struct lab *l = *state;
@@ -238,6 +262,7 @@ int main(void)
         HAND(a_condition_selects),
         HAND(a_condition_can_only_read),
         HAND(optima_are_the_best_with_their_lead),
+        HAND(the_first_of_equals_is_the_optimum),
         HAND(predictions_stand_beside_what_was_measured),
         HAND(an_unverified_prediction_has_no_measurement),
         HAND(cost_counts_what_was_thrown_away),
