@@ -26,7 +26,7 @@ static const char sql_attempt_end[] =
     "UPDATE attempt SET state = :state, reason = :reason, steps = :steps, "
     "tokens = :tokens, loss = :loss, bpb = :bpb, epochs = :epochs, "
     "train_seconds = :train, eval_seconds = :eval, "
-    "checkpoint_seconds = :checkpoint, ended = :now, "
+    "checkpoint_seconds = :checkpoint, data_seconds = :data, ended = :now, "
     "resumed_step = iif(:begun, :resumed, resumed_step) "
     "WHERE run = :run AND attempt = :attempt";
 static const char sql_run_end[] =
@@ -39,6 +39,8 @@ static const char sql_trim_steps[] =
     "DELETE FROM step WHERE run = :num AND step > :steps";
 static const char sql_trim_evals[] =
     "DELETE FROM evaluation WHERE run = :run AND step > :steps";
+static const char sql_trim_positions[] =
+    "DELETE FROM position WHERE run = :run AND step > :steps";
 static const char sql_open_attempts[] =
     "SELECT DISTINCT r.id, r.attempts, coalesce("
     " (SELECT max(t.step) FROM step t WHERE t.run = r.num), 0), r.batch_tokens "
@@ -164,6 +166,7 @@ static int end_attempt(struct store *db, int64_t run, int64_t attempt,
     sql_real(&q, ":train", o->train_seconds);
     sql_real(&q, ":eval", o->eval_seconds);
     sql_real(&q, ":checkpoint", o->checkpoint_seconds);
+    sql_real(&q, ":data", o->data_seconds);
     sql_text(&q, ":now", now);
     sql_int(&q, ":run", run);
     sql_int(&q, ":attempt", attempt);
@@ -211,7 +214,7 @@ static void log_end(struct store *db, int64_t run, int64_t attempt,
     journal_op(
         db, "end",
         json_pack("{s:I, s:I, s:s, s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
-                  "s:o, s:o, s:o}",
+                  "s:o, s:o, s:o, s:o}",
                   "run", (json_int_t)run, "attempt", (json_int_t)attempt,
                   "state", run_state_name(o->state), "reason",
                   journal_text(o->reason), "preempted", o->preempted, "steps",
@@ -220,7 +223,8 @@ static void log_end(struct store *db, int64_t run, int64_t attempt,
                   journal_real(o->epochs), "train_seconds",
                   journal_real(o->train_seconds), "eval_seconds",
                   journal_real(o->eval_seconds), "checkpoint_seconds",
-                  journal_real(o->checkpoint_seconds), "resumed",
+                  journal_real(o->checkpoint_seconds), "data_seconds",
+                  journal_real(o->data_seconds), "resumed",
                   o->begun ? json_integer(o->resumed) : json_null()));
 }
 
@@ -242,7 +246,8 @@ static int end(struct store *db, int64_t run, int64_t attempt,
         return -1;
     if (run_state_final(o->state) &&
         (trim(db, sql_trim_steps, ":num", r.num, o->steps, e) ||
-         trim(db, sql_trim_evals, ":run", run, o->steps, e)))
+         trim(db, sql_trim_evals, ":run", run, o->steps, e) ||
+         trim(db, sql_trim_positions, ":run", run, o->steps, e)))
         return -1;
     log_end(db, run, attempt, o);
     return 0;
@@ -305,6 +310,7 @@ static int recover(int *n, struct store *db, int64_t study, struct err *e)
             .train_seconds = NAN,
             .eval_seconds = NAN,
             .checkpoint_seconds = NAN,
+            .data_seconds = NAN,
         };
         rc = db_attempt_end(db, o->run, o->attempt, &out, e);
     }

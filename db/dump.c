@@ -17,9 +17,9 @@
 #define LINE_BYTES (1 << 20) /* ends a line early */
 
 const char *const dump_tables[] = {
-    "study",   "stage",      "run",        "study_run", "branch",
-    "attempt", "step",       "evaluation", "imported",  "event",
-    "fit",     "prediction", NULL,
+    "study",   "stage", "run",        "study_run", "branch",
+    "attempt", "step",  "evaluation", "position",  "imported",
+    "event",   "fit",   "prediction", NULL,
 };
 
 int dump_columns(char **list, struct store *db, const char *schema,

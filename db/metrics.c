@@ -24,6 +24,11 @@ static const char sql_add_eval[] =
     "loss, bpb, seconds, eval_tokens) VALUES(:run, :step, :set, :attempt, "
     ":tokens, :loss, :bpb, :seconds, :eval_tokens)";
 
+static const char sql_add_position[] =
+    "INSERT OR REPLACE INTO position(run, step, valid_set, first, last, "
+    "attempt, eval_tokens, loss, bpb) VALUES(:run, :step, :set, :first, :last, "
+    ":attempt, :eval_tokens, :loss, :bpb)";
+
 /* What rows need to know of their run. */
 struct owner {
     int64_t run, num, batch;
@@ -258,4 +263,55 @@ int db_evals_add(struct store *db, const struct db_eval *v, size_t n,
     if (store_begin(db, e))
         return -1;
     return sql_end(db, add_evals(db, v, n, e), e);
+}
+
+static int add_position(struct store *db, const struct db_position *p,
+                        struct err *e)
+{
+    struct sql q;
+
+    if (sql_open(&q, db, sql_add_position, e))
+        return -1;
+    sql_int(&q, ":run", p->run);
+    sql_int(&q, ":step", p->step);
+    sql_text(&q, ":set", p->set);
+    sql_int(&q, ":first", p->first);
+    sql_int(&q, ":last", p->last);
+    sql_int(&q, ":attempt", p->attempt);
+    sql_int(&q, ":eval_tokens", p->eval_tokens);
+    sql_real(&q, ":loss", p->loss);
+    sql_real(&q, ":bpb", p->bpb);
+    if (sql_run(&q, e))
+        return -1;
+    journal_op(db, "position",
+               json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:o, s:o}", "run",
+                         (json_int_t)p->run, "attempt", (json_int_t)p->attempt,
+                         "step", (json_int_t)p->step, "set",
+                         journal_text(p->set), "first", (json_int_t)p->first,
+                         "last", (json_int_t)p->last, "eval_tokens",
+                         (json_int_t)p->eval_tokens, "loss",
+                         journal_real(p->loss), "bpb", journal_real(p->bpb)));
+    return 0;
+}
+
+static int add_positions(struct store *db, const struct db_position *p,
+                         size_t n, struct err *e)
+{
+    struct owner o = {0};
+
+    for (size_t i = 0; i < n; i++)
+        if (find_owner(&o, db, p[i].run, e) ||
+            (p[i].attempt == o.attempt && add_position(db, &p[i], e)))
+            return -1;
+    return 0;
+}
+
+int db_positions_add(struct store *db, const struct db_position *p, size_t n,
+                     struct err *e)
+{
+    if (n == 0)
+        return 0;
+    if (store_begin(db, e))
+        return -1;
+    return sql_end(db, add_positions(db, p, n, e), e);
 }

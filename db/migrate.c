@@ -14,11 +14,12 @@
 #include <string.h>
 
 extern const char schema_sql[], views_sql[], upgrade_1_sql[], upgrade_2_sql[],
-    upgrade_3_sql[], upgrade_4_sql[], upgrade_5_sql[];
+    upgrade_3_sql[], upgrade_4_sql[], upgrade_5_sql[], upgrade_6_sql[];
 
 /* steps[v] leads from version v + 1 to v + 2. */
-static const char *const steps[] = {upgrade_1_sql, upgrade_2_sql, upgrade_3_sql,
-                                    upgrade_4_sql, upgrade_5_sql};
+static const char *const steps[] = {upgrade_1_sql, upgrade_2_sql,
+                                    upgrade_3_sql, upgrade_4_sql,
+                                    upgrade_5_sql, upgrade_6_sql};
 #define VERSION ((int)ARRAY_LEN(steps) + 1)
 
 static const char sql_views_hash[] =

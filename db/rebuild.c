@@ -155,6 +155,7 @@ static int do_end(struct store *db, const json_t *o, struct err *e)
         .train_seconds = real(o, "train_seconds"),
         .eval_seconds = real(o, "eval_seconds"),
         .checkpoint_seconds = real(o, "checkpoint_seconds"),
+        .data_seconds = real(o, "data_seconds"),
     };
 
     if (state < 0)
@@ -209,6 +210,21 @@ static int do_eval(struct store *db, const json_t *o, struct err *e)
                         .eval_tokens = integer(o, "eval_tokens")};
 
     return db_evals_add(db, &v, 1, e);
+}
+
+static int do_position(struct store *db, const json_t *o, struct err *e)
+{
+    struct db_position p = {.run = integer(o, "run"),
+                            .attempt = integer(o, "attempt"),
+                            .step = integer(o, "step"),
+                            .set = must(o, "set"),
+                            .first = integer(o, "first"),
+                            .last = integer(o, "last"),
+                            .eval_tokens = integer(o, "eval_tokens"),
+                            .loss = real(o, "loss"),
+                            .bpb = real(o, "bpb")};
+
+    return db_positions_add(db, &p, 1, e);
 }
 
 static int do_event(struct store *db, const json_t *o, struct err *e)
@@ -287,6 +303,7 @@ static const struct {
     {"retry", do_retry},       {"stop", do_stop},
     {"fit", do_fit},           {"prediction", do_prediction},
     {"import", imported_load}, {"rows", dump_load},
+    {"position", do_position},
 };
 
 /* --- lines --- */

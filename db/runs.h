@@ -75,6 +75,7 @@ struct db_outcome {
     int64_t resumed;      /* ... with this step; 0: it is as was said then */
     int64_t steps, tokens;
     double loss, bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds;
+    double data_seconds; /* of train_seconds: waiting for tokens */
 };
 /* End an attempt.  NaN is stored as NULL.  Returns 1 and writes nothing if it
  * is not the run's current attempt. */

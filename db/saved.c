@@ -120,6 +120,16 @@ const struct query_saved query_saved[] = {
      "       round((v.bpb / o.bpb - 1) * 100, 2) AS above_percent\n"
      "FROM optima o JOIN evaluations v USING (run) WHERE v.step = o.steps\n"
      "ORDER BY o.study_id, o.stage_id, o.budget, v.valid_set", NULL, 0},
+    {"positions", "the best of each budget by position in the window, on every set",
+     "SELECT o.stage, o.budget, o.d_model, p.valid_set, p.first, p.last, p.loss,\n"
+     "       p.bpb, p.eval_tokens\n"
+     "FROM optima o JOIN positions p USING (run) WHERE p.step = o.steps\n"
+     "ORDER BY o.study_id, o.stage_id, o.budget, p.valid_set, p.first", NULL, 0},
+    {"waiting", "how long training waited for its data, by stage",
+     "SELECT study, stage, round(train_seconds, 3) AS train_seconds,\n"
+     "       round(data_seconds, 3) AS data_seconds,\n"
+     "       round(100 * data_seconds / train_seconds, 3) AS waiting_percent\n"
+     "FROM cost ORDER BY study_id, stage_id", NULL, 0},
     {"repeated", "validation and training loss of the runs with most epochs",
      "SELECT q.stage, q.budget, q.d_model, q.epochs, q.loss,\n"
      "       (SELECT avg(c.loss) FROM curves c WHERE c.run = q.run\n"

@@ -1,4 +1,4 @@
--- The results database of loglog, version 6.
+-- The results database of loglog, version 7.
 --
 -- Tables (singular) belong to the program and may change with the version.
 -- Views (plural, views.sql) are for people: their names and columns stay.
@@ -158,6 +158,7 @@ CREATE TABLE attempt(
   commit_id    TEXT,                 -- of the source
   argv         TEXT,                 -- the command line
   peak_flops   REAL,                 -- a second and process, measured there
+  data_seconds REAL,                 -- of train_seconds: waiting for tokens
   PRIMARY KEY(run, attempt),
   CHECK((state = 'running') = (ended IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -189,6 +190,20 @@ CREATE TABLE evaluation(
   seconds     REAL,
   eval_tokens INTEGER NOT NULL,
   PRIMARY KEY(run, step, valid_set)
+) STRICT, WITHOUT ROWID;
+
+-- Of the last pass over a set, the targets at some positions of their windows.
+CREATE TABLE position(
+  run         INTEGER NOT NULL REFERENCES run(id),
+  step        INTEGER NOT NULL,
+  valid_set   TEXT NOT NULL,
+  first       INTEGER NOT NULL,  -- positions of a window, from 1 ...
+  last        INTEGER NOT NULL,  -- ... to this one
+  attempt     INTEGER NOT NULL,
+  eval_tokens INTEGER NOT NULL,
+  loss        REAL,              -- nats a token
+  bpb         REAL,
+  PRIMARY KEY(run, step, valid_set, first)
 ) STRICT, WITHOUT ROWID;
 
 -- Runs of others, published or trained elsewhere: points without a curve.

@@ -111,13 +111,21 @@ WHERE r.steps_done >= b.step
   AND NOT EXISTS (SELECT 1 FROM evaluation o WHERE o.run = r.id
                   AND o.step = v.step AND o.valid_set = v.valid_set);
 
+-- Of the last pass over a set, by position in the window: what is predicted from
+-- first - 1 to last - 1 tokens.
+DROP VIEW IF EXISTS positions;
+CREATE VIEW positions AS
+SELECT run, step, valid_set, first, last, eval_tokens, loss, bpb, attempt
+FROM position;
+
 -- One row an attempt, with its provenance.
 DROP VIEW IF EXISTS attempts;
 CREATE VIEW attempts AS
 SELECT run, attempt, state, reason, gang, resumed_step, steps, tokens, loss,
        bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds, started,
        ended, (julianday(ended) - julianday(started)) * 86400 AS seconds,
-       host, pid, ranks, device, build, commit_id, argv, peak_flops
+       host, pid, ranks, device, build, commit_id, argv, peak_flops,
+       data_seconds
 FROM attempt;
 
 -- The best run of each stage and budget, of the points that are used, the first
@@ -218,6 +226,7 @@ SELECT s.name AS study, g.name AS stage, count(*) AS runs,
        sum(w.eval_seconds) AS eval_seconds,
        sum(w.checkpoint_seconds) AS checkpoint_seconds,
        sum(w.gang_seconds) AS slot_seconds,
+       sum(w.data_seconds) AS data_seconds,
        x.study AS study_id, x.stage AS stage_id
 FROM study_run x
 JOIN run r ON r.id = x.run
@@ -229,6 +238,7 @@ LEFT JOIN (
          sum(train_seconds) AS train_seconds,
          sum(eval_seconds) AS eval_seconds,
          sum(checkpoint_seconds) AS checkpoint_seconds,
+         sum(data_seconds) AS data_seconds,
          sum(gang * (julianday(ended) - julianday(started)) * 86400)
            AS gang_seconds
   FROM attempt GROUP BY run

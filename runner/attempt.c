@@ -28,6 +28,7 @@ static void from_result(struct db_outcome *o, const struct train_result *r)
     o->train_seconds = r->train_seconds;
     o->eval_seconds = r->eval_seconds;
     o->checkpoint_seconds = r->checkpoint_seconds;
+    o->data_seconds = r->data_seconds;
     if (r->end == TRAIN_DIVERGED)
         o->reason = r->text;
 }

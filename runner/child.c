@@ -103,6 +103,25 @@ static int on_eval(void *ctx, const struct eval_report *r)
     return send_eval(w, r);
 }
 
+static int send_position(void *ctx, const struct position_report *r)
+{
+    struct work *w = ctx;
+    struct msg_position m = {w->job->run, w->job->attempt, *r};
+
+    report(MSG_POSITION, &m);
+    return 0;
+}
+
+static int on_position(void *ctx, const struct position_report *r)
+{
+    struct work *w = ctx;
+    struct err e;
+
+    if (w->tape && tape_position(w->tape, r, &e))
+        without_tape(w, &e);
+    return send_position(w, r);
+}
+
 static int on_checkpoint(void *ctx, int64_t step, double seconds)
 {
     struct work *w = ctx;
@@ -117,8 +136,10 @@ static int on_start(void *ctx, int64_t step)
 {
     struct work *w = ctx;
     struct msg_begin m = {w->job->run, w->job->attempt, step};
-    const struct observer repeat = {
-        .ctx = w, .on_step = send_step, .on_eval = send_eval};
+    const struct observer repeat = {.ctx = w,
+                                    .on_step = send_step,
+                                    .on_eval = send_eval,
+                                    .on_position = send_position};
     struct err e;
 
     report(MSG_BEGIN, &m);
@@ -136,6 +157,7 @@ static int run_train(struct train_result *result, struct work *w,
     struct observer all = {.ctx = w,
                            .on_step = on_step,
                            .on_eval = on_eval,
+                           .on_position = on_position,
                            .on_checkpoint = on_checkpoint,
                            .on_start = on_start};
     struct observer none = {.ctx = w};

@@ -89,39 +89,26 @@ static int on_eval(void *ctx, const struct eval_report *r)
     return 0;
 }
 
-/* Positions [from, 2 from): early ones have little before them. */
-static int on_positions(void *ctx, const struct position_report *r)
+static int on_position(void *ctx, const struct position_report *r)
 {
     struct output *o = ctx;
 
-    if (o->file != stdout)
+    if (o->file) {
+        fprintf(o->file,
+                "{\"event\":\"positions\",\"set\":\"%s\",\"from\":%" PRId64
+                ",\"to\":%" PRId64,
+                o->set_name[r->set], r->first, r->last);
+        put(o->file, "loss", r->loss);
+        put(o->file, "bpb", r->bpb);
+        fputs("}\n", o->file);
+    }
+    if (o->file == stdout)
+        return 0;
+    if (r->first == 1)
         printf("%-16s %16s %12s %12s\n", o->set_name[r->set], "positions",
                "nats/token", "bits/byte");
-    for (int64_t from = 0, end; from < r->seq_len; from = end) {
-        double nats = 0, bpb;
-        int64_t bytes = 0;
-
-        end = from ? 2 * from : 1;
-        end = end < r->seq_len ? end : r->seq_len;
-        for (int64_t t = from; t < end; t++) {
-            nats += r->nats[t];
-            bytes += r->bytes[t];
-        }
-        bpb = nats / log(2) / (double)bytes;
-        nats /= (double)((end - from) * r->windows);
-        if (o->file) {
-            fprintf(o->file,
-                    "{\"event\":\"positions\",\"set\":\"%s\",\"from\":%" PRId64
-                    ",\"to\":%" PRId64,
-                    o->set_name[r->set], from + 1, end);
-            put(o->file, "loss", nats);
-            put(o->file, "bpb", bpb);
-            fputs("}\n", o->file);
-        }
-        if (o->file != stdout)
-            printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f %12.4f\n", "",
-                   from + 1, end, nats, bpb);
-    }
+    printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f %12.4f\n", "", r->first,
+           r->last, r->loss, r->bpb);
     return 0;
 }
 
@@ -169,6 +156,9 @@ static void print_end(const struct output *o, const struct train_result *r)
     printf("%s%s%s after %" PRId64 " steps, %" PRId64 " tokens, %s training",
            end_name[r->end], r->text[0] ? ": " : "", r->text, r->steps,
            r->tokens, str_seconds(took, r->train_seconds));
+    if (r->train_seconds > 0)
+        printf(" (%.2f %% of it waiting for data)",
+               100 * r->data_seconds / r->train_seconds);
     if (isfinite(r->loss))
         printf(": loss %.4f, %.4f bits per byte on %s", r->loss, r->bpb,
                o->set_name[0]);
@@ -314,7 +304,6 @@ static int run(const struct args *a, struct err *e)
                             .n_valid = a->valid.n,
                             .checkpoint_dir = a->checkpoints,
                             .checkpoint_seconds = a->checkpoint_seconds,
-                            .by_position = a->by_position,
                             .gang = 1,
                             .attempt = 1,
                             .stop = signals_flag()};
@@ -322,7 +311,8 @@ static int run(const struct args *a, struct err *e)
                                  .on_step = on_step,
                                  .on_eval = on_eval,
                                  .on_start = on_start,
-                                 .on_positions = on_positions};
+                                 .on_position =
+                                     a->by_position ? on_position : NULL};
     struct train_result result;
     struct run_spec spec;
     int rc;

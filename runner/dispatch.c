@@ -420,6 +420,12 @@ void dispatch_report(struct coordinator *c, int rank, int tag,
             &c->ledger, &m->eval,
             coordinator_tenant(c, a->job)->study.valid[m->eval.eval.set].name);
         return;
+    case MSG_POSITION:
+        ledger_position(&c->ledger, &m->position,
+                        coordinator_tenant(c, a->job)
+                            ->study.valid[m->position.position.set]
+                            .name);
+        break;
     default:
         break;
     }

@@ -17,12 +17,18 @@ void ledger_release(struct ledger *l)
 {
     free(l->step);
     free(l->eval);
+    free(l->position);
     memset(l, 0, sizeof *l);
+}
+
+static size_t rows(const struct ledger *l)
+{
+    return l->n_step + l->n_eval + l->n_position;
 }
 
 static void begin(struct ledger *l)
 {
-    if (!l->n_step && !l->n_eval)
+    if (!rows(l))
         l->since = clock_now();
 }
 
@@ -50,30 +56,42 @@ void ledger_eval(struct ledger *l, const struct msg_eval *m, const char *set)
                          r->loss, r->bpb,     r->seconds, r->eval_tokens};
 }
 
+void ledger_position(struct ledger *l, const struct msg_position *m,
+                     const char *set)
+{
+    const struct position_report *r = &m->position;
+
+    begin(l);
+    l->position = mem_grow(l->position, &l->cap_position, l->n_position + 1,
+                           sizeof *l->position);
+    l->position[l->n_position++] =
+        (struct db_position){m->run,  m->attempt,     r->step, set,   r->first,
+                             r->last, r->eval_tokens, r->loss, r->bpb};
+}
+
 int ledger_flush(struct ledger *l, struct err *e)
 {
-    if (!l->n_step && !l->n_eval)
+    if (!rows(l))
         return 0;
     if (store_begin(l->db, e))
         return -1;
     if (db_steps_add(l->db, l->step, l->n_step, e) ||
-        db_evals_add(l->db, l->eval, l->n_eval, e)) {
+        db_evals_add(l->db, l->eval, l->n_eval, e) ||
+        db_positions_add(l->db, l->position, l->n_position, e)) {
         store_rollback(l->db);
         return -1;
     }
     if (store_commit(l->db, e))
         return -1;
-    l->rows += (int64_t)(l->n_step + l->n_eval);
-    l->n_step = l->n_eval = 0;
+    l->rows += (int64_t)rows(l);
+    l->n_step = l->n_eval = l->n_position = 0;
     return 0;
 }
 
 int ledger_tick(struct ledger *l, struct err *e)
 {
-    size_t rows = l->n_step + l->n_eval;
-
-    if (!rows ||
-        (rows < LEDGER_ROWS && clock_now() - l->since < LEDGER_SECONDS))
+    if (!rows(l) ||
+        (rows(l) < LEDGER_ROWS && clock_now() - l->since < LEDGER_SECONDS))
         return 0;
     return ledger_flush(l, e);
 }

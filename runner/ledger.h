@@ -17,7 +17,8 @@ struct ledger {
     struct store *db;
     struct db_step *step;
     struct db_eval *eval;
-    size_t n_step, n_eval, cap_step, cap_eval;
+    struct db_position *position;
+    size_t n_step, n_eval, n_position, cap_step, cap_eval, cap_position;
     double since; /* when the oldest row was collected */
     int64_t rows; /* written so far */
 };
@@ -28,6 +29,8 @@ void ledger_release(struct ledger *l);
 void ledger_steps(struct ledger *l, const struct msg_steps *m);
 /* set: the name of the validation set; borrowed. */
 void ledger_eval(struct ledger *l, const struct msg_eval *m, const char *set);
+void ledger_position(struct ledger *l, const struct msg_position *m,
+                     const char *set);
 /* Write if it is time. */
 int ledger_tick(struct ledger *l, struct err *e);
 /* Write all there is. */

@@ -31,6 +31,7 @@ static const struct {
     [MSG_BEGIN]  = {"begin",  sizeof(struct msg_begin)},
     [MSG_STEPS]  = {"steps",  sizeof(struct msg_steps)},
     [MSG_EVAL]   = {"eval",   sizeof(struct msg_eval)},
+    [MSG_POSITION] = {"position", sizeof(struct msg_position)},
     [MSG_SAVED]  = {"saved",  sizeof(struct msg_saved)},
     [MSG_END]    = {"end",    sizeof(struct msg_end)},
 };
@@ -90,6 +91,9 @@ static int check_content(int tag, const union proto_any *m)
         return m->steps.n > 0 && m->steps.n <= PROTO_STEPS;
     case MSG_EVAL:
         return m->eval.eval.set >= 0 && m->eval.eval.set < TRAIN_SETS;
+    case MSG_POSITION:
+        return m->position.position.set >= 0 &&
+               m->position.position.set < TRAIN_SETS;
     case MSG_END:
         return terminated(m->end.text, PROTO_TEXT) &&
                terminated(m->end.result.text, sizeof m->end.result.text) &&

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 6             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 7             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -35,11 +35,12 @@ enum proto_tag {
     MSG_STOP,  /* every child: checkpoint and end */
     MSG_BYE,   /* let the children go, leave with this exit code */
     /* child -> supervisor -> coordinator */
-    MSG_BEGIN, /* the run begins, or goes on from a checkpoint */
-    MSG_STEPS, /* steps finished, oldest first */
-    MSG_EVAL,  /* one evaluation */
-    MSG_SAVED, /* a checkpoint is on disk */
-    MSG_END,   /* this member is through */
+    MSG_BEGIN,    /* the run begins, or goes on from a checkpoint */
+    MSG_STEPS,    /* steps finished, oldest first */
+    MSG_EVAL,     /* one evaluation */
+    MSG_POSITION, /* the last one of a set, at some positions */
+    MSG_SAVED,    /* a checkpoint is on disk */
+    MSG_END,      /* this member is through */
     PROTO_TAGS
 };
 
@@ -150,6 +151,11 @@ struct msg_eval {
     struct eval_report eval;
 };
 
+struct msg_position {
+    int64_t run, attempt;
+    struct position_report position;
+};
+
 struct msg_saved {
     int64_t run, attempt;
     int64_t step;
@@ -179,6 +185,7 @@ union proto_any {
     struct msg_begin begin;
     struct msg_steps steps;
     struct msg_eval eval;
+    struct msg_position position;
     struct msg_saved saved;
     struct msg_end end;
 };

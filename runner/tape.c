@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECORD_STEP = 1, RECORD_EVAL };
+enum { RECORD_STEP = 1, RECORD_EVAL, RECORD_POSITION };
 
 struct record {
     uint64_t check; /* XXH3 of the rest */
@@ -19,6 +19,7 @@ struct record {
     union {
         struct step_report step;
         struct eval_report eval;
+        struct position_report position;
     } is;
 };
 
@@ -83,6 +84,17 @@ int tape_eval(struct tape *t, const struct eval_report *r, struct err *e)
     return append(t, &rec, e);
 }
 
+int tape_position(struct tape *t, const struct position_report *r,
+                  struct err *e)
+{
+    struct record rec;
+
+    memset(&rec, 0, sizeof rec);
+    rec.kind = RECORD_POSITION;
+    rec.is.position = *r;
+    return append(t, &rec, e);
+}
+
 /* One whole record at the file's position, of a step up to `step`. */
 static int next(struct tape *t, struct record *r, int64_t step)
 {
@@ -92,6 +104,8 @@ static int next(struct tape *t, struct record *r, int64_t step)
         return 0;
     if (r->kind == RECORD_STEP)
         return r->is.step.step <= step;
+    if (r->kind == RECORD_POSITION)
+        return r->is.position.step <= step;
     return r->kind == RECORD_EVAL && r->is.eval.step <= step;
 }
 
@@ -108,6 +122,8 @@ int tape_play(struct tape *t, int64_t step, const struct observer *obs,
             obs->on_step(obs->ctx, &r.is.step);
         if (r.kind == RECORD_EVAL && obs->on_eval)
             obs->on_eval(obs->ctx, &r.is.eval);
+        if (r.kind == RECORD_POSITION && obs->on_position)
+            obs->on_position(obs->ctx, &r.is.position);
         end += (off_t)sizeof r;
     }
     if (ftruncate(t->fd, end) || lseek(t->fd, end, SEEK_SET) < 0)

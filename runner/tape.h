@@ -18,13 +18,15 @@ struct tape;
 int tape_open(struct tape **t, const char *dir, struct err *e);
 void tape_close(struct tape *t);
 
-/* Play what was recorded up to and including `step` through on_step and
- * on_eval of obs, oldest first, and forget what lies beyond it.  Step 0: the
- * tape is empty afterwards. */
+/* Play what was recorded up to and including `step` through on_step,
+ * on_eval and on_position of obs, oldest first, and forget what lies beyond it.
+ * Step 0: the tape is empty afterwards. */
 int tape_play(struct tape *t, int64_t step, const struct observer *obs,
               struct err *e);
 
 int tape_step(struct tape *t, const struct step_report *r, struct err *e);
 int tape_eval(struct tape *t, const struct eval_report *r, struct err *e);
+int tape_position(struct tape *t, const struct position_report *r,
+                  struct err *e);
 
 #endif

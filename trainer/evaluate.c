@@ -10,8 +10,18 @@
 #define AT_ONCE 8
 #define LN2 0.69314718055994530942
 
+/* 1, 2, 4, ... and the last position. */
+static void cut(struct eval_set *s, int by_position)
+{
+    for (int64_t end = 1; by_position && end < s->seq_len; end *= 2)
+        if (s->parts < EVAL_PARTS - 1)
+            s->end[s->parts++] = end;
+    s->end[s->parts++] = s->seq_len;
+}
+
 int eval_init(struct eval_set *s, const struct shard_set *set,
-              const struct run_spec *spec, struct comm *c, struct err *e)
+              const struct run_spec *spec, int by_position, struct comm *c,
+              struct err *e)
 {
     int64_t T = spec->model.seq_len, windows, asked;
 
@@ -28,18 +38,19 @@ int eval_init(struct eval_set *s, const struct shard_set *set,
         .at_once = AT_ONCE,
         .tokens = windows * T,
         .bytes = shard_bytes(set, 1, windows * T),
-        .nats = {.element = sizeof(double)},
     };
+    cut(s, by_position);
+    s->nats.element = (size_t)s->parts * sizeof(double);
     for (int m = 0; m <= comm_size(c); m++)
         s->nats.bound[m] = (size_t)(windows * m / comm_size(c));
     return comm_alloc(&s->nats, c, e);
 }
 
 int eval_by_model(void *ctx, double *nats, const int32_t *tokens,
-                  int64_t windows, struct err *e)
+                  int64_t windows, const struct eval_set *s, struct err *e)
 {
     (void)e;
-    model_eval(ctx, nats, tokens, windows);
+    model_eval_parts(ctx, nats, tokens, windows, s->end, s->parts);
     return 0;
 }
 
@@ -51,7 +62,7 @@ int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
     int64_t at = (int64_t)s->nats.bound[comm_member(c)];
     int64_t end = (int64_t)s->nats.bound[comm_member(c) + 1];
     int32_t *tokens = xmalloc(sizeof *tokens * (size_t)(s->at_once * (T + 1)));
-    const double *sum = s->nats.data;
+    double *sums = (double *)s->nats.data;
     unsigned stopped;
     int rc = 0;
 
@@ -60,7 +71,7 @@ int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
 
         for (int64_t r = 0; r < rows; r++)
             shard_read(tokens + r * (T + 1), s->set, (at + r) * T, T + 1);
-        rc = losses(ctx, (double *)s->nats.data + at, tokens, rows, e);
+        rc = losses(ctx, sums + at * s->parts, tokens, rows, s, e);
         comm_beat(c);
         at += rows;
     }
@@ -76,25 +87,22 @@ int evaluate(double *nats, struct eval_set *s, eval_losses *losses, void *ctx,
         return -1;
     *nats = 0;
     for (int64_t w = 0; w < s->windows; w++)
-        *nats += sum[w];
+        *nats += sums[w * s->parts + s->parts - 1];
     return 0;
 }
 
-void evaluate_positions(double *nats, int64_t *bytes, const struct eval_set *s,
-                        struct model *model)
+void eval_part(double *nats, int64_t *bytes, const struct eval_set *s, int p)
 {
-    int64_t T = s->seq_len;
-    int32_t *tokens = xmalloc(sizeof *tokens * (size_t)(T + 1));
+    const double *sums = s->nats.data;
+    int64_t from = p ? s->end[p - 1] : 0;
 
-    memset(nats, 0, sizeof *nats * (size_t)T);
-    memset(bytes, 0, sizeof *bytes * (size_t)T);
-    for (int64_t w = 0; w < s->windows; w++) {
-        shard_read(tokens, s->set, w * T, T + 1);
-        model_eval_positions(model, nats, tokens, 1);
-        for (int64_t t = 0; t < T; t++)
-            bytes[t] += shard_bytes(s->set, w * T + t + 1, 1);
+    *nats = 0;
+    *bytes = 0;
+    for (int64_t w = 0; w < s->windows; w++, sums += s->parts) {
+        *nats += sums[p] - (p ? sums[p - 1] : 0);
+        *bytes +=
+            shard_bytes(s->set, w * s->seq_len + from + 1, s->end[p] - from);
     }
-    free(tokens);
 }
 
 double bits_per_byte(double nats, int64_t bytes)

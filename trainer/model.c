@@ -466,36 +466,33 @@ static int64_t logits(struct model *m, int64_t t)
     return rows;
 }
 
-void model_eval(struct model *m, double *nats, const int32_t *tokens,
-                int64_t rows)
+void model_eval_parts(struct model *m, double *nats, const int32_t *tokens,
+                      int64_t rows, const int64_t *end, int parts)
 {
     for (int64_t r = 0; r < rows; r++) {
         const int32_t *token = tokens + r * (m->T + 1);
+        double *part = nats + r * parts, sum = 0;
+        int p = 0;
 
-        nats[r] = 0;
         forward(m, token);
         for (int64_t t = 0, n; t < m->T; t += n) {
             n = logits(m, t);
-            m->be->xent_loss(&nats[r], m->logits, token + t + 1, n, m->V);
+            for (int64_t i = 0, k; i < n; i += k) {
+                k = end[p] - (t + i) < n - i ? end[p] - (t + i) : n - i;
+                m->be->xent_loss(&sum, m->logits + i * m->V, token + t + i + 1,
+                                 k, m->V);
+                if (t + i + k == end[p])
+                    part[p++] = sum;
+            }
             spent(m, OP_XENT);
         }
     }
 }
 
-void model_eval_positions(struct model *m, double *nats, const int32_t *tokens,
-                          int64_t rows)
+void model_eval(struct model *m, double *nats, const int32_t *tokens,
+                int64_t rows)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        const int32_t *token = tokens + r * (m->T + 1);
-
-        forward(m, token);
-        for (int64_t t = 0, n; t < m->T; t += n) {
-            n = logits(m, t);
-            for (int64_t i = 0; i < n; i++)
-                m->be->xent_loss(&nats[t + i], m->logits + i * m->V,
-                                 token + t + i + 1, 1, m->V);
-        }
-    }
+    model_eval_parts(m, nats, tokens, rows, &m->T, 1);
 }
 
 /* ----------------------------------------------------------- backward */

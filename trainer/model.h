@@ -53,9 +53,10 @@ void model_grad(struct model *m, float *grad, double *nats,
 void model_eval(struct model *m, double *nats, const int32_t *tokens,
                 int64_t rows);
 
-/* The same by position: nats[t] is added the loss of target t of each row. */
-void model_eval_positions(struct model *m, double *nats, const int32_t *tokens,
-                          int64_t rows);
+/* The same by position: nats[r * parts + p] is the sum over the first end[p]
+ * targets of row r; end is increasing, its last the T of all. */
+void model_eval_parts(struct model *m, double *nats, const int32_t *tokens,
+                      int64_t rows, const int64_t *end, int parts);
 
 /* Where the time of a model goes, by kind of operation. */
 enum model_op {

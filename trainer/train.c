@@ -124,25 +124,25 @@ static int evaluate_set(struct train *t, int set, struct err *e)
     return EVALUATED;
 }
 
-/* The last evaluation again, position by position. */
-static void evaluate_by_position(struct train *t, int set)
+/* The evaluation of a set, by position. */
+static void report_positions(struct train *t, int set)
 {
-    size_t T = (size_t)t->spec->model.seq_len;
-    double *nats = xcalloc(T, sizeof *nats);
-    int64_t *bytes = xcalloc(T, sizeof *bytes);
-    struct position_report r = {.step = t->state.step,
-                                .set = set,
-                                .seq_len = (int64_t)T,
-                                .windows = t->eval[set].windows,
-                                .nats = nats,
-                                .bytes = bytes};
-    double begun = train_clock();
+    const struct eval_set *s = &t->eval[set];
 
-    evaluate_positions(nats, bytes, &t->eval[set], t->model);
-    t->eval_seconds += train_clock() - begun;
-    train_observe(t, t->obs->on_positions(t->obs->ctx, &r));
-    free(nats);
-    free(bytes);
+    for (int p = 0; p < s->parts; p++) {
+        struct position_report r = {.step = t->state.step,
+                                    .set = set,
+                                    .first = p ? s->end[p - 1] + 1 : 1,
+                                    .last = s->end[p]};
+        double nats;
+        int64_t bytes;
+
+        eval_part(&nats, &bytes, s, p);
+        r.eval_tokens = (r.last - r.first + 1) * s->windows;
+        r.loss = nats / (double)r.eval_tokens;
+        r.bpb = bits_per_byte(nats, bytes);
+        train_observe(t, t->obs->on_position(t->obs->ctx, &r));
+    }
 }
 
 /* As evaluate_set, if an evaluation is due. */
@@ -154,9 +154,9 @@ static int evaluate_all(struct train *t, struct err *e)
         int rc = evaluate_set(t, i, e);
         if (rc != EVALUATED)
             return rc;
-        if (t->env->by_position && t->model && t->env->gang == 1 &&
-            t->obs->on_positions && t->state.step == t->spec->steps)
-            evaluate_by_position(t, i);
+        if (t->env->member == 0 && t->obs->on_position &&
+            t->ops == &train_cpu && t->state.step == t->spec->steps)
+            report_positions(t, i);
     }
     t->state.evaluated = 1;
     return EVALUATED;

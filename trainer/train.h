@@ -31,8 +31,6 @@ struct train_env {
                                    more than 2 % of the time; 0: only on stop */
     int keep_checkpoint;        /* 1: leave one of the end when done; a disk
                                    that is full then is a warning */
-    int by_position;            /* 1: the last evaluation also by position; a
-                                   gang of one, on the CPU */
     int member, gang;           /* this process of how many */
     const char *rendezvous;     /* name of the gang's shared memory, unique to
                                    the attempt; NULL if gang == 1.  If all
@@ -81,14 +79,15 @@ struct eval_report {
     double seconds;
 };
 
-/* Of one evaluation, what each position of a window of seq_len has. */
+/* Of the last evaluation of a set, the targets at some positions of their
+ * windows: what is predicted from as many tokens.  On the CPU. */
 struct position_report {
     int64_t step;
-    int set;            /* index into valid_path */
-    int64_t seq_len;    /* positions */
-    int64_t windows;    /* targets of each */
-    const double *nats; /* sums over the windows; borrowed */
-    const int64_t *bytes;
+    int64_t set;         /* index into valid_path */
+    int64_t first, last; /* positions, from 1: 1, 2, 3-4, 5-8, ... seq_len */
+    int64_t eval_tokens;
+    double loss; /* nats a token */
+    double bpb;
 };
 
 /* Carries results out; called on member 0 only.  A nonzero return stops the
@@ -104,8 +103,8 @@ struct observer {
     int (*on_checkpoint)(void *ctx, int64_t step, double seconds);
     /* The run begins (step 0) or goes on from a checkpoint or trunk. */
     int (*on_start)(void *ctx, int64_t step);
-    /* With train_env.by_position, once, behind the last evaluation. */
-    int (*on_positions)(void *ctx, const struct position_report *r);
+    /* Behind the last on_eval of a set, for all positions. */
+    int (*on_position)(void *ctx, const struct position_report *r);
 };
 
 enum train_end {

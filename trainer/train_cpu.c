@@ -288,9 +288,9 @@ static int cpu_update(struct train *t, double lr, double scale, struct err *e)
 }
 
 static int cpu_losses(void *ctx, double *nats, const int32_t *tokens,
-                      int64_t windows, struct err *e)
+                      int64_t windows, const struct eval_set *s, struct err *e)
 {
-    return eval_by_model(((struct train *)ctx)->model, nats, tokens, windows,
+    return eval_by_model(((struct train *)ctx)->model, nats, tokens, windows, s,
                          e);
 }
 

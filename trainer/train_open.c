@@ -161,7 +161,8 @@ static int open_evals(struct train *t, struct err *e)
     int rc = 0;
 
     for (int i = 0; i < t->env->n_valid && !rc; i++) {
-        rc = eval_init(&t->eval[i], t->valid_set[i], t->spec, t->comm, &why);
+        rc = eval_init(&t->eval[i], t->valid_set[i], t->spec,
+                       t->ops == &train_cpu, t->comm, &why);
         if (!rc && t->eval_at_once)
             t->eval[i].at_once = t->eval_at_once;
     }
@@ -234,6 +235,8 @@ int train_open(struct train *t, struct err *e)
         return rc;
     if (begin(t, e))
         return -1;
+    if (t->loader && t->state.step < t->spec->steps)
+        loader_begin(t->loader, t->state.step + 1);
     if (env->checkpoint_dir && t->share.gang)
         t->writer = writer_create(t->spec, &t->share, t->share.n);
     else if (env->checkpoint_dir && env->member == 0)

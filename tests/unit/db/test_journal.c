@@ -58,6 +58,7 @@ static void live(struct lab *l)
                            .set = "valid",
                            .loss = 1.0 / 3,
                            .bpb = NAN};
+    struct db_position at = {p.id, 1, 20, "valid", 3, 4, 70, 1.0 / 3, NAN};
     int64_t attempt, id;
     int n;
 
@@ -79,6 +80,7 @@ static void live(struct lab *l)
                                    .seconds = 0.25};
     ok(db_steps_add(l->db, step, 20, &err));
     ok(db_evals_add(l->db, &eval, 1, &err));
+    ok(db_positions_add(l->db, &at, 1, &err));
     lab_end(l, p.id, attempt, RUN_DONE, NULL, 2.5);
     attempt = lab_begin(l, q.id);
     ok(db_attempt_end(l->db, q.id, attempt, &again, &err));

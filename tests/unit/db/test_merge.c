@@ -58,6 +58,7 @@ static void studies_of_two_allocations_become_one(void **state)
     struct planned r = lab_run(0, 64, 3e-3, 1), s = lab_run(1, 64, 4e-3, 1);
     struct db_step step = {.run = q.id, .attempt = 1, .step = 1, .loss = 7};
     struct db_eval eval = {.run = q.id, .attempt = 1, .step = 2, .set = "v"};
+    struct db_position at = {q.id, 1, 2, "v", 1, 1, 9, 1.5, 2.5};
     struct db_outcome again = {.state = RUN_PENDING, .steps = 1};
     char path[128];
     struct merge m;
@@ -74,6 +75,7 @@ static void studies_of_two_allocations_become_one(void **state)
     lab_begin(&other, q.id);
     ok(db_steps_add(other.db, &step, 1, &err));
     ok(db_evals_add(other.db, &eval, 1, &err));
+    ok(db_positions_add(other.db, &at, 1, &err));
     lab_end(&other, q.id, 1, RUN_DONE, NULL, 2.25);
     ok(db_plan_put(other.db, other.study, "hyper", &r, 1, &err));
     ok(db_plan_put(other.db, other.study, "isoflop", &s, 1, &err));
@@ -93,6 +95,7 @@ static void studies_of_two_allocations_become_one(void **state)
     assert_number(l->db, "SELECT attempts FROM runs WHERE lr = 2e-3", 2);
     assert_number(l->db, "SELECT attempt FROM curves WHERE loss = 7", 2);
     assert_number(l->db, "SELECT attempt FROM evaluations", 2);
+    assert_number(l->db, "SELECT attempt FROM positions WHERE bpb = 2.5", 2);
     assert_text(l->db, "SELECT state FROM runs WHERE lr = 3e-3", "pending");
     assert_text(l->db, "SELECT state FROM runs WHERE lr = 4e-3", "pending");
     assert_text(l->db, "SELECT stage FROM runs WHERE lr = 4e-3", "isoflop");

@@ -107,14 +107,17 @@ static void a_curve_has_each_step_once(void **state)
     struct db_outcome end = {.state = RUN_DIVERGED, .steps = 45};
     int64_t a = lab_begin(l, p.id), b;
     struct db_eval v = {.run = p.id, .attempt = a, .step = 48, .set = "valid"};
+    struct db_position at = {p.id, a, 48, "valid", 3, 4, 200, 1.5, 2.5};
 
     for (int64_t k = 1; k <= 50; k++) {
         struct db_step s = step(p.id, a, k, 1);
         ok(db_steps_add(l->db, &s, 1, &err));
     }
     ok(db_evals_add(l->db, &v, 1, &err));
+    ok(db_positions_add(l->db, &at, 1, &err));
     ok(db_attempt_end(l->db, p.id, a, &again, &err));
     assert_number(l->db, "SELECT count(*) FROM curves", 50);
+    assert_number(l->db, "SELECT loss FROM positions WHERE first = 3", 1.5);
     b = lab_begin(l, p.id);
     for (int64_t k = 41; k <= 45; k++) {
         struct db_step s = step(p.id, b, k, 2);
@@ -130,6 +133,7 @@ static void a_curve_has_each_step_once(void **state)
     ok(db_attempt_end(l->db, p.id, b, &end, &err));
     assert_number(l->db, "SELECT max(step) FROM curves", 45); /* no ghosts */
     assert_number(l->db, "SELECT count(*) FROM evaluations", 0);
+    assert_number(l->db, "SELECT count(*) FROM positions", 0);
 }
 
 static void rows_of_dead_attempts_are_left_out(void **state)

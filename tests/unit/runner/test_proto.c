@@ -137,6 +137,7 @@ static void messages_that_make_no_sense_are_refused(void **state)
     REFUSED(MSG_ASSIGN, bad.assign.run = 0);
     REFUSED(MSG_STEPS, bad.steps.n = PROTO_STEPS + 1);
     REFUSED(MSG_EVAL, bad.eval.eval.set = TRAIN_SETS);
+    REFUSED(MSG_POSITION, bad.position.position.set = -1);
     REFUSED(MSG_END, bad.end.result.end = (enum train_end)7);
     REFUSED(MSG_END, memset(bad.end.text, 'x', PROTO_TEXT));
     assert_int_equal(proto_check(PROTO_TAGS, &good, 8, &e), -1);
@@ -162,6 +163,10 @@ static void every_report_says_of_which_attempt_it_is(void **state)
         case MSG_EVAL:
             m.eval.run = 11;
             m.eval.attempt = 5;
+            break;
+        case MSG_POSITION:
+            m.position.run = 11;
+            m.position.attempt = 5;
             break;
         case MSG_SAVED:
             m.saved = (struct msg_saved){11, 5, 0, 0};

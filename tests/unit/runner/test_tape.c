@@ -39,6 +39,15 @@ static int hear_eval(void *ctx, const struct eval_report *r)
     return 0;
 }
 
+static int hear_position(void *ctx, const struct position_report *r)
+{
+    struct heard *h = ctx;
+
+    h->loss[h->n] = r->loss;
+    h->what[h->n++] = 100 * r->step;
+    return 0;
+}
+
 static char dir[] = "/tmp/loglog-tape-XXXXXX";
 static char path[64];
 
@@ -69,8 +78,11 @@ static void record(int steps, int eval_at)
         struct step_report s = {.step = i, .loss = 1.0 / i};
         struct eval_report v = {.step = i, .loss = 2.0 / i};
         assert_int_equal(tape_step(t, &s, &e), 0);
-        if (i == eval_at)
+        if (i == eval_at) {
+            struct position_report p = {.step = i, .loss = 3.0 / i};
             assert_int_equal(tape_eval(t, &v, &e), 0);
+            assert_int_equal(tape_position(t, &p, &e), 0);
+        }
     }
     tape_close(t);
 }
@@ -78,8 +90,10 @@ static void record(int steps, int eval_at)
 static struct heard play(int64_t upto)
 {
     struct heard h = {0};
-    const struct observer obs = {
-        .ctx = &h, .on_step = hear_step, .on_eval = hear_eval};
+    const struct observer obs = {.ctx = &h,
+                                 .on_step = hear_step,
+                                 .on_eval = hear_eval,
+                                 .on_position = hear_position};
     struct tape *t;
     struct err e;
 
@@ -91,17 +105,17 @@ static struct heard play(int64_t upto)
 
 static void it_plays_up_to_a_step_and_forgets_the_rest(void **state)
 {
-    static const int64_t first[] = {1, 2, 3, -3, 4};
+    static const int64_t first[] = {1, 2, 3, -3, 300, 4};
     struct heard h;
 
     (void)state;
     record(10, 3);
     h = play(4);
-    assert_int_equal(h.n, 5);
+    assert_int_equal(h.n, 6);
     assert_memory_equal(h.what, first, sizeof first);
-    assert_true(h.loss[1] == 0.5 && h.loss[3] == 2.0 / 3);
+    assert_true(h.loss[1] == 0.5 && h.loss[3] == 2.0 / 3 && h.loss[4] == 1);
     h = play(10);
-    assert_int_equal(h.n, 5);
+    assert_int_equal(h.n, 6);
 }
 
 static void it_goes_on_behind_what_was_played(void **state)

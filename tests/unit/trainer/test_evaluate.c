@@ -38,7 +38,7 @@ static double alone(struct eval_set *s, const struct run_spec *spec,
     double nats;
 
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
-    assert_int_equal(eval_init(s, valid, spec, c, NULL), 0);
+    assert_int_equal(eval_init(s, valid, spec, 1, c, NULL), 0);
     assert_int_equal(evaluate(&nats, s, eval_by_model, m, c, NULL, NULL), 0);
     comm_close(c);
     return nats;
@@ -123,7 +123,7 @@ static int member(int m, int g, const char *name, const struct run_spec *spec,
     double nats[2];
 
     if (comm_open(&c, m, g, name, 10, NULL) ||
-        eval_init(&s, valid, spec, c, NULL))
+        eval_init(&s, valid, spec, g & 1, c, NULL))
         return 1;
     for (int i = 0; i < 2; i++)
         if (evaluate(&nats[i], &s, eval_by_model, model, c, NULL, NULL) ||
@@ -170,7 +170,7 @@ static void a_stop_is_answered(void **state)
 
     (void)state;
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
-    assert_int_equal(eval_init(&s, valid, &spec, c, NULL), 0);
+    assert_int_equal(eval_init(&s, valid, &spec, 0, c, NULL), 0);
     assert_int_equal(evaluate(&nats, &s, eval_by_model, m, c, &stop, NULL), 1);
     comm_close(c);
     model_destroy(m);
@@ -186,35 +186,53 @@ static void an_unusable_set_is_refused(void **state)
     (void)state;
     assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
     spec.model.vocab = 100;
-    assert_int_equal(eval_init(&s, valid, &spec, c, &e), -1);
+    assert_int_equal(eval_init(&s, valid, &spec, 0, c, &e), -1);
     assert_non_null(strstr(e.text, "model.vocab is 100"));
     spec = tiny_spec();
     spec.model.seq_len = 1501;
-    assert_int_equal(eval_init(&s, valid, &spec, c, &e), -1);
+    assert_int_equal(eval_init(&s, valid, &spec, 0, c, &e), -1);
     assert_non_null(strstr(e.text, "1501 tokens, at least seq_len + 1 = 1502"));
     comm_close(c);
 }
 
-/* By position: the same losses and bytes, added up otherwise. */
+/* By position: the same losses and bytes, added up otherwise; each part is the
+ * end of what a model with so little before it says. */
 static void positions_add_up(void **state)
 {
+    static const int64_t ends[] = {1, 2, 4, 8, 16, 20};
     struct run_spec spec = tiny_spec();
-    struct model *m = model_for(&spec);
-    double nats[16], sum = 0, all;
-    int64_t bytes[16], b = 0;
+    double nats, sum = 0, all, first = 0;
+    int32_t tokens[21];
+    int64_t bytes, b = 0;
     struct eval_set s;
+    struct model *m;
+    struct comm *c;
 
     (void)state;
-    assert_int_equal(spec.model.seq_len, 16);
-    all = alone(&s, &spec, m);
-    evaluate_positions(nats, bytes, &s, m);
-    for (int t = 0; t < 16; t++) {
-        sum += nats[t];
-        b += bytes[t];
-        assert_int_equal(bytes[t], s.windows); /* they are bytes */
+    spec.model.seq_len = spec.batch_tokens = 20;
+    m = model_for(&spec);
+    assert_int_equal(comm_open(&c, 0, 1, NULL, 1, NULL), 0);
+    assert_int_equal(eval_init(&s, valid, &spec, 1, c, NULL), 0);
+    assert_int_equal(evaluate(&all, &s, eval_by_model, m, c, NULL, NULL), 0);
+    assert_int_equal(s.parts, ARRAY_LEN(ends));
+    for (int p = 0; p < s.parts; p++) {
+        assert_int_equal(s.end[p], ends[p]);
+        eval_part(&nats, &bytes, &s, p);
+        sum += nats;
+        b += bytes; /* tokens are bytes */
+        assert_int_equal(bytes, (ends[p] - (p ? ends[p - 1] : 0)) * s.windows);
     }
     assert_true(fabs(sum - all) < 1e-9 * all);
     assert_int_equal(b, s.bytes);
+    for (int64_t w = 0; w < s.windows; w++) {
+        double row[20];
+        shard_read(tokens, valid, w * 20, 21);
+        model_eval_parts(m, row, tokens, 1, (const int64_t[]){1, 20}, 2);
+        first += row[0];
+    }
+    eval_part(&nats, &bytes, &s, 0);
+    assert_true(fabs(nats - first) < 1e-9 * first);
+    comm_close(c);
     model_destroy(m);
 }
 
