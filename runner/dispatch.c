@@ -68,6 +68,22 @@ static int record_start(struct coordinator *c, struct attempt *a,
     return rc;
 }
 
+/* Where the members of a gang meet. */
+static void meeting_place(char name[PROTO_NAME], const struct workers *w,
+                          const struct gang *g)
+{
+    const struct msg_hello *first = &w->rank[w->slot_rank[g->slot[0]]].hello;
+    int nodes = 1;
+
+    for (int i = 1; i < g->size; i++)
+        if (w->slot_node[g->slot[i]] != w->slot_node[g->slot[0]])
+            nodes = 2;
+    if (nodes > 1)
+        gang_address(name, first->host);
+    else if (g->size > 1)
+        gang_name(name, first->pid, g->run, g->attempt);
+}
+
 static void assign_members(struct coordinator *c, const struct attempt *a,
                            struct msg_assign *with)
 {
@@ -84,10 +100,7 @@ static void assign_members(struct coordinator *c, const struct attempt *a,
                 (double)(p->spec.steps - p->trunk_step);
     m.spec = p->spec;
     m.pause_at = a->job->rung;
-    if (a->gang.size > 1)
-        gang_name(m.rendezvous,
-                  w->rank[w->slot_rank[a->gang.slot[0]]].hello.pid, m.run,
-                  m.attempt);
+    meeting_place(m.rendezvous, w, &a->gang);
     for (int i = 0; i < a->gang.size; i++) {
         m.member = i;
         m.slot = workers_local(w, a->gang.slot[i]);

@@ -1,6 +1,7 @@
 /* gang: see gang.h. */
 #include "runner/gang.h"
 
+#include "base/log.h"
 #include "trainer/comm.h"
 
 #include <dirent.h>
@@ -9,15 +10,28 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define PREFIX "loglog"
 #define SHM_DIR "/dev/shm"
+#define FIRST_PORT 20000 /* below those that systems give away */
+#define PORTS 10000
 
 void gang_name(char name[PROTO_NAME], int64_t pid, int64_t run, int64_t attempt)
 {
     snprintf(name, PROTO_NAME, PREFIX ".%u.%" PRId64 ".%" PRIx64 ".%" PRId64,
              (unsigned)geteuid(), pid, (uint64_t)run, attempt);
+}
+
+void gang_address(char name[PROTO_NAME], const char *host)
+{
+    uint64_t word[2] = {0, 0};
+
+    if (getrandom(word, sizeof word, 0) != (ssize_t)sizeof word)
+        log_warn("no random numbers for the address of a gang");
+    snprintf(name, PROTO_NAME, "tcp:%s:%d:%016" PRIx64, host,
+             FIRST_PORT + (int)(word[0] % PORTS), word[1]);
 }
 
 int gang_member(const struct gang *g, int slot)

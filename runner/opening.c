@@ -200,6 +200,14 @@ int coordinator_open(struct coordinator *c, struct err *e)
     return 0;
 }
 
+static int all_on_devices(const struct coordinator *c)
+{
+    for (int i = 0; i < c->n_tenant; i++)
+        if (c->tenant[i].device == DEVICE_CPU)
+            return 0;
+    return 1;
+}
+
 int coordinator_meet(struct coordinator *c, struct err *e)
 {
     double until = clock_now() + HELLO_SECONDS;
@@ -226,6 +234,8 @@ int coordinator_meet(struct coordinator *c, struct err *e)
     c->on = (struct width_slots){c->workers.n_slots, c->workers.n_nodes,
                                  c->workers.slot_node};
     c->sched = sched_create(c->on.n_slots, c->on.node, c->on.n_nodes);
+    if (all_on_devices(c)) /* members meet by NCCL, wherever they are */
+        sched_span(c->sched);
     if (store_slots(c->db, c->on.n_slots, e))
         return -1;
     for (int i = 0; i < c->n_tenant; i++)

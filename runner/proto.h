@@ -47,7 +47,7 @@ enum proto_tag {
 #define PROTO_TEXT 256
 #define PROTO_HOST 64
 #define PROTO_PATH 1024
-#define PROTO_NAME 64    /* rendezvous */
+#define PROTO_NAME 128   /* rendezvous */
 #define PROTO_STEPS 64   /* most steps in one message */
 #define PROTO_TRUNKS 64  /* most trunks that one run leaves */
 #define PROTO_DEVICES 16 /* most devices of a node that are told apart */

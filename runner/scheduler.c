@@ -15,7 +15,9 @@ struct slot {
 
 struct scheduler {
     struct slot *slot;
-    int n_slots, n_nodes, widest;
+    int n_slots, n_nodes;
+    int widest;    /* node, in slots */
+    int span;      /* gangs may */
     int *of_node;  /* (n_slots) slots by node, increasing; node i has ... */
     int *first_of; /* (n_nodes + 1) ... of_node[first_of[i] .. first_of[i+1]) */
     int *free;     /* (n_nodes) free slots of each */
@@ -93,9 +95,9 @@ void sched_add(struct scheduler *s, const struct sched_job *job)
     s->queue = mem_grow(s->queue, &s->cap, s->n + 1, sizeof *s->queue);
     j = &s->queue[s->n++];
     *j = *job;
-    if (j->gang > s->widest) {
-        j->seconds *= (double)j->gang / s->widest;
-        j->gang = s->widest;
+    if (j->gang > sched_widest(s)) {
+        j->seconds *= (double)j->gang / sched_widest(s);
+        j->gang = sched_widest(s);
     }
     s->unsorted = 1;
 }
@@ -130,6 +132,19 @@ int sched_remove(struct scheduler *s, int64_t id)
     return 0;
 }
 
+/* Slots by node, increasing: those of a node, or of all. */
+#define ALL (-1)
+
+static int first(const struct scheduler *s, int node)
+{
+    return node == ALL ? 0 : s->first_of[node];
+}
+
+static int end(const struct scheduler *s, int node)
+{
+    return node == ALL ? s->n_slots : s->first_of[node + 1];
+}
+
 /* The node with the fewest free slots that still holds a gang of g, so that
  * wide holes stay wide; -1: none. */
 static int best_node(const struct scheduler *s, int g)
@@ -148,17 +163,17 @@ static void start(struct scheduler *s, size_t i, int node, double now,
     int member = 0;
 
     out->job = s->queue[i];
-    for (int k = s->first_of[node];
-         k < s->first_of[node + 1] && member < out->job.gang; k++) {
+    for (int k = first(s, node); k < end(s, node) && member < out->job.gang;
+         k++) {
         struct slot *slot = &s->slot[s->of_node[k]];
         if (slot->busy)
             continue;
         slot->busy = 1;
+        s->free[slot->node]--;
         slot->until = now + out->job.seconds;
         out->slot[member++] = s->of_node[k];
     }
     BUG_ON(member != out->job.gang);
-    s->free[node] -= member;
     s->n_free -= member;
     drop(s, i);
 }
@@ -179,15 +194,17 @@ struct reservation {
 
 static struct reservation reserve(struct scheduler *s, int g, double now)
 {
-    struct reservation best = {-1, 0, 0};
+    struct reservation best = {ALL, 0, -1};
+    int across = g > s->widest;
 
-    for (int node = 0; node < s->n_nodes; node++) {
+    for (int node = across ? ALL : 0; node < (across ? 0 : s->n_nodes);
+         node++) {
         int n = 0, after = 0;
         double when;
 
-        if (s->first_of[node + 1] - s->first_of[node] < g)
+        if (end(s, node) - first(s, node) < g)
             continue;
-        for (int i = s->first_of[node]; i < s->first_of[node + 1]; i++) {
+        for (int i = first(s, node); i < end(s, node); i++) {
             const struct slot *slot = &s->slot[s->of_node[i]];
             s->scratch[n++] =
                 slot->busy && slot->until > now ? slot->until : now;
@@ -196,10 +213,15 @@ static struct reservation reserve(struct scheduler *s, int g, double now)
         when = s->scratch[g - 1];
         while (after < n && s->scratch[after] <= when)
             after++;
-        if (best.node < 0 || when < best.when)
+        if (best.when < 0 || when < best.when)
             best = (struct reservation){node, after - g, when};
     }
     return best;
+}
+
+static int reserved(const struct reservation *r, int node)
+{
+    return r->node == ALL || r->node == node;
 }
 
 /* A node where this job can start without delaying the reservation. */
@@ -211,7 +233,7 @@ static int backfill_node(const struct scheduler *s, const struct sched_job *j,
     for (int i = 0; i < s->n_nodes; i++) {
         if (s->free[i] < j->gang)
             continue;
-        if (i == r->node && now + j->seconds > r->when && j->gang > r->spare)
+        if (reserved(r, i) && now + j->seconds > r->when && j->gang > r->spare)
             continue;
         if (best < 0 || s->free[i] < s->free[best])
             best = i;
@@ -222,26 +244,30 @@ static int backfill_node(const struct scheduler *s, const struct sched_job *j,
 int sched_next(struct scheduler *s, double now, struct sched_start *out)
 {
     struct reservation r;
-    int node, elsewhere = 0;
+    int node, here = 0, elsewhere = 0, g;
 
     if (s->first == s->n || !s->n_free)
         return 0;
     sort_queue(s);
-    node = best_node(s, s->queue[s->first].gang);
-    if (node >= 0) {
-        start(s, s->first, node, now, out);
+    g = s->queue[s->first].gang;
+    node = best_node(s, g);
+    if (node >= 0 || (g > s->widest && g <= s->n_free)) {
+        start(s, s->first, node >= 0 ? node : ALL, now, out);
         return 1;
     }
-    r = reserve(s, s->queue[s->first].gang, now);
-    for (int i = 0; i < s->n_nodes; i++)
-        if (i != r.node && s->free[i] > elsewhere)
-            elsewhere = s->free[i];
+    r = reserve(s, g, now);
+    for (int i = 0; i < s->n_nodes; i++) {
+        int *room = reserved(&r, i) ? &here : &elsewhere;
+
+        if (s->free[i] > *room)
+            *room = s->free[i];
+    }
     for (size_t i = s->first + 1; i < s->n; i++) {
         const struct sched_job *j = &s->queue[i];
 
         /* a long queue is mostly jobs that fit nowhere: see that fast */
         if (j->gang > elsewhere &&
-            (j->gang > s->free[r.node] ||
+            (j->gang > here ||
              (j->gang > r.spare && now + j->seconds > r.when)))
             continue;
         node = backfill_node(s, j, &r, now);
@@ -276,7 +302,12 @@ int sched_room(const struct scheduler *s, int node)
     return s->free[node];
 }
 
+void sched_span(struct scheduler *s)
+{
+    s->span = 1;
+}
+
 int sched_widest(const struct scheduler *s)
 {
-    return s->widest;
+    return s->span ? s->n_slots : s->widest;
 }

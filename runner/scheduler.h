@@ -1,7 +1,8 @@
 /* scheduler: which run starts next, and on which slots.  Pure: no clock, no
  * processes, no MPI; time is an argument, so a whole study can be simulated.
  *
- * Slots belong to nodes; a gang of g members takes g free slots of one node.
+ * Slots belong to nodes; a gang of g members takes g free slots of one node, or
+ * where gangs may span nodes and no node has so many, of several.
  * Runs start longest first (longest processing time: the classic bound on the
  * makespan is 4/3, and small runs fill the end).  When the next run's gang
  * finds no room, the node that will have room first is reserved for it, and
@@ -24,7 +25,7 @@ struct sched_job {
 
 struct sched_start {
     struct sched_job job;
-    int slot[GANG_MAX]; /* job.gang slots of one node, increasing */
+    int slot[GANG_MAX]; /* job.gang slots, increasing on a node */
 };
 
 struct scheduler;
@@ -33,7 +34,9 @@ struct scheduler;
 struct scheduler *sched_create(int n_slots, const int *node, int n_nodes);
 void sched_destroy(struct scheduler *s);
 
-/* Queue a job.  A gang wider than the widest node is narrowed to it. */
+/* From now on gangs wider than the widest node may span nodes. */
+void sched_span(struct scheduler *s);
+/* Queue a job.  A gang wider than sched_widest is narrowed to it. */
 void sched_add(struct scheduler *s, const struct sched_job *job);
 /* Empty the queue. */
 void sched_clear(struct scheduler *s);
@@ -49,6 +52,7 @@ void sched_release(struct scheduler *s, int slot);
 size_t sched_queued(const struct scheduler *s);
 int sched_free_slots(const struct scheduler *s);
 int sched_room(const struct scheduler *s, int node); /* free slots of it */
-int sched_widest(const struct scheduler *s); /* slots of the widest node */
+/* Slots of the widest node, or where gangs may span nodes all. */
+int sched_widest(const struct scheduler *s);
 
 #endif

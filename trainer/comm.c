@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "trainer/comm_impl.h"
 
+#include <string.h>
+
 int comm_open(struct comm **c, int member, int size, const char *name,
               double peer_seconds, struct err *e)
 {
@@ -16,6 +18,8 @@ int comm_open(struct comm **c, int member, int size, const char *name,
     if (!name || !*name)
         return err_set(e, ERR_USAGE, "a gang of %d needs a name to meet under",
                        size);
+    if (!strncmp(name, "tcp:", 4))
+        return comm_tcp_open(c, member, size, name, peer_seconds, e);
     return comm_shm_open(c, member, size, name, peer_seconds, e);
 }
 

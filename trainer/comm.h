@@ -3,7 +3,8 @@
  * Members are processes that train one run.  They own arrays in common, each
  * member writing its own part, and agree on what to do next.  comm_self is a
  * gang of one; comm_shm is a gang on one machine, its arrays in shared memory
- * and its waiting done with futexes.
+ * and its waiting done with futexes; comm_tcp is one on several machines, for
+ * small arrays.
  *
  * Every wait is bounded.  A member that dies (however: the kernel drops its
  * lock) or that shows no progress for peer_seconds makes every other member's
@@ -31,6 +32,8 @@ struct comm_array {
 
 /* Join the gang `name` of `size` members as `member`.  The name is unique to
  * one attempt of one run; it is gone again when this returns 0 on all members.
+ * "tcp:HOST:PORT:TOKEN" is a gang on several machines (comm_tcp.c), any other
+ * name one on this.
  * size == 1 needs no name.  Collective; *c is the caller's to close. */
 int comm_open(struct comm **c, int member, int size, const char *name,
               double peer_seconds, struct err *e);

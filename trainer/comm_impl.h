@@ -1,4 +1,4 @@
-/* comm_impl: private to comm.c, comm_self.c and comm_shm.c. */
+/* comm_impl: private to the files comm*.c. */
 #ifndef LOGLOG_TRAINER_COMM_IMPL_H
 #define LOGLOG_TRAINER_COMM_IMPL_H
 
@@ -23,6 +23,8 @@ struct comm {
 
 int comm_self_open(struct comm **c, struct err *e);
 int comm_shm_open(struct comm **c, int member, int size, const char *name,
+                  double peer_seconds, struct err *e);
+int comm_tcp_open(struct comm **c, int member, int size, const char *name,
                   double peer_seconds, struct err *e);
 
 #endif

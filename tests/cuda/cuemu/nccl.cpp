@@ -36,6 +36,7 @@ struct ncclComm {
 };
 
 static double peer_seconds = 30;
+static char boards[64]; /* where they are; empty: in the shared memory */
 static bool wedged;
 
 static double now()
@@ -133,7 +134,7 @@ void cuemu_set_peer_seconds(double seconds)
     peer_seconds = seconds;
 }
 
-/* "peer=" of control.h. */
+/* "peer=" and "boards=" of control.h. */
 __attribute__((constructor)) static void read_environment(void)
 {
     const char *text = getenv("LOGLOG_CUEMU");
@@ -141,6 +142,9 @@ __attribute__((constructor)) static void read_environment(void)
 
     if (at)
         peer_seconds = strtod(at + strlen("peer="), nullptr);
+    at = text ? strstr(text, "boards=") : nullptr;
+    if (at)
+        sscanf(at, "boards=%63s", boards);
 }
 
 void cuemu_set_wedged(int is)
@@ -153,7 +157,7 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId *id)
     static int made;
 
     memset(id, 0, sizeof *id);
-    snprintf(id->internal, sizeof id->internal, "/cuemu-%d-%d",
+    snprintf(id->internal, sizeof id->internal, "%s/cuemu-%d-%d", boards,
              static_cast<int>(getpid()), made++);
     return ncclSuccess;
 }
@@ -163,7 +167,9 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *out, int members,
                                     ncclConfig_t *config)
 {
     size_t bytes = 4096 + static_cast<size_t>(members) * SLOT;
-    int fd = shm_open(id.internal, O_RDWR | O_CREAT, 0600);
+    bool file = strchr(id.internal + 1, '/') != nullptr;
+    int fd = file ? open(id.internal, O_RDWR | O_CREAT, 0600)
+                  : shm_open(id.internal, O_RDWR | O_CREAT, 0600);
     void *p = MAP_FAILED;
     ncclComm *c;
 
@@ -189,7 +195,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *out, int members,
     }
     meet(c); /* or c->error */
     if (member == 0)
-        shm_unlink(id.internal);
+        file ? unlink(id.internal) : shm_unlink(id.internal);
     return called(c);
 }
 

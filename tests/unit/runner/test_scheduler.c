@@ -259,6 +259,47 @@ static void a_gang_takes_one_node_and_the_tightest_hole(void **state)
     sched_destroy(s);
 }
 
+/* Wider than a node: over several, and meanwhile only what is through in time
+ * may start. */
+static void a_gang_may_span_nodes(void **state)
+{
+    static const int node[6] = {0, 1, 0, 1, 0, 0};
+    struct scheduler *s = sched_create(6, node, 2);
+    struct sched_start one, wide, out;
+    int seen[6] = {0};
+
+    (void)state;
+    sched_span(s);
+    assert_int_equal(sched_widest(s), 6);
+    sched_add(s, &(struct sched_job){1, 10, 1, 9});
+    assert_int_equal(sched_next(s, 0, &one), 1);
+    sched_add(s, &(struct sched_job){2, 30, 6, 5});
+    sched_add(s, &(struct sched_job){3, 20, 1, 0}); /* would be in its way */
+    sched_add(s, &(struct sched_job){4, 5, 2, 0});
+    assert_int_equal(sched_next(s, 0, &out), 1);
+    assert_int_equal(out.job.id, 4);
+    assert_int_equal(sched_next(s, 0, &wide), 0);
+    for (int i = 0; i < 2; i++)
+        sched_release(s, out.slot[i]);
+    sched_release(s, one.slot[0]);
+    assert_int_equal(sched_next(s, 10, &wide), 1);
+    assert_int_equal(wide.job.id, 2);
+    for (int i = 0; i < 6; i++)
+        seen[wide.slot[i]]++;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(seen[i], 1);
+    assert_int_equal(sched_free_slots(s), 0);
+    for (int i = 0; i < 6; i++)
+        sched_release(s, wide.slot[i]);
+    assert_int_equal(sched_room(s, 0), 4);
+    assert_int_equal(sched_room(s, 1), 2);
+    sched_add(s, &(struct sched_job){5, 9, 5, 0}); /* and one is left */
+    assert_int_equal(sched_next(s, 10, &out), 1);
+    assert_int_equal(sched_next(s, 10, &wide), 1);
+    assert_int_equal(wide.job.id, 3);
+    sched_destroy(s);
+}
+
 static void a_removed_run_does_not_start(void **state)
 {
     static const int node[1] = {0};
@@ -374,6 +415,7 @@ int main(void)
         cmocka_unit_test(the_longest_run_starts_first),
         cmocka_unit_test(a_short_run_fills_the_gap_and_a_long_one_does_not),
         cmocka_unit_test(a_gang_takes_one_node_and_the_tightest_hole),
+        cmocka_unit_test(a_gang_may_span_nodes),
         cmocka_unit_test(a_removed_run_does_not_start),
         cmocka_unit_test(runs_are_widened_only_where_it_shortens_the_study),
         cmocka_unit_test(the_packed_plan_is_the_shortest),

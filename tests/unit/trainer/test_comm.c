@@ -1,6 +1,9 @@
 /* comm: members meet, share, agree, and never wait without limit. */
 #include "tests/unit/trainer/gang.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 /* What each forked member does; its answer is its exit status. */
 typedef int member_fn(struct comm *c, int *notes);
 
@@ -40,9 +43,42 @@ static void wait_all(struct members *g)
     g->seconds = clock_now() - begun;
 }
 
+/* A port that nobody has. */
+static int free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+static int by_tcp; /* the tests are run once in shared memory, once by TCP */
+
 static void name_of(char name[64], const char *what)
 {
-    snprintf(name, 64, "loglog-test-%ld-%s", (long)getpid(), what);
+    if (by_tcp)
+        snprintf(name, 64, "tcp:127.0.0.1:%d:%.20s", free_port(), what);
+    else
+        snprintf(name, 64, "loglog-test-%ld-%s", (long)getpid(), what);
+}
+
+static int with_tcp(void **state)
+{
+    (void)state;
+    by_tcp = 1;
+    return 0;
+}
+
+static int with_shm(void **state)
+{
+    (void)state;
+    by_tcp = 0;
+    return 0;
 }
 
 static void notes_init(struct members *g, int size)
@@ -393,21 +429,83 @@ static void impossible_gangs_are_refused(void **state)
     }
 }
 
+/* Who does not know the token is sent away, and the gang meets all the same. */
+static void strangers_are_sent_away(void **state)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct members g;
+    char name[64], other[64], byte;
+    int fd, port = free_port();
+
+    (void)state;
+    notes_init(&g, 3);
+    snprintf(name, sizeof name, "tcp:127.0.0.1:%d:secret", port);
+    snprintf(other, sizeof other, "tcp:127.0.0.1:%d:guess", port);
+    at.sin_port = htons((uint16_t)port);
+    start_one(&g, 0, name, 10, agree_rounds);
+    do {
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (!connect(fd, (struct sockaddr *)&at, sizeof at))
+            break;
+        close(fd);
+    } while (1);
+    assert_int_equal(send(fd,
+                          "GET / HTTP/1.1\r\nHost: 127.0.0.1:20000\r\nAccept:"
+                          " text/html, everything\r\n\r\n",
+                          78, MSG_NOSIGNAL),
+                     78);
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    close(fd);
+    start_one(&g, 2, other, 10, agree_rounds); /* ends with 99 */
+    assert_int_equal(waitpid(g.pid[2], &fd, 0), g.pid[2]);
+    assert_int_equal(WEXITSTATUS(fd), 99);
+    start_one(&g, 1, name, 10, agree_rounds);
+    start_one(&g, 2, name, 10, agree_rounds);
+    wait_all(&g);
+    for (int m = 0; m < 3; m++)
+        assert_int_equal(g.exit[m], 0);
+}
+
+static void bad_addresses_are_refused(void **state)
+{
+    const char *const bad[] = {"tcp:",     "tcp:x",    "tcp:x:1",
+                               "tcp::1:t", "tcp:x::t", "tcp:x:123456789:t"};
+    struct comm *c;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(comm_open(&c, 0, 2, bad[i], 0.2, &e), -1);
+    assert_int_equal(
+        comm_open(&c, 1, 2, "tcp:no-such-host.invalid:20000:t", 0.2, &e), -1);
+    assert_non_null(strstr(e.text, "no-such-host.invalid, where member 0"));
+}
+
+#define BOTH                                                                   \
+    cmocka_unit_test(all_members_see_what_each_wrote),                         \
+        cmocka_unit_test(members_agree),                                       \
+        cmocka_unit_test(a_killed_member_is_noticed_at_once),                  \
+        cmocka_unit_test(a_hung_member_is_given_up),                           \
+        cmocka_unit_test(a_slow_member_is_waited_for),                         \
+        cmocka_unit_test(a_suspended_gang_goes_on),                            \
+        cmocka_unit_test(the_others_hear_why_a_member_gives_up),               \
+        cmocka_unit_test(a_member_that_does_not_come_is_not_waited_for),       \
+        cmocka_unit_test(want_of_memory_is_told_to_all)
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_members_see_what_each_wrote),
-        cmocka_unit_test(members_agree),
-        cmocka_unit_test(a_killed_member_is_noticed_at_once),
-        cmocka_unit_test(a_hung_member_is_given_up),
-        cmocka_unit_test(a_slow_member_is_waited_for),
-        cmocka_unit_test(a_suspended_gang_goes_on),
-        cmocka_unit_test(the_others_hear_why_a_member_gives_up),
-        cmocka_unit_test(a_member_that_does_not_come_is_not_waited_for),
-        cmocka_unit_test(want_of_memory_is_told_to_all),
+    const struct CMUnitTest shm[] = {
+        BOTH,
         cmocka_unit_test(what_a_killed_gang_leaves_does_no_harm),
         cmocka_unit_test(impossible_gangs_are_refused),
     };
+    const struct CMUnitTest tcp[] = {
+        BOTH,
+        cmocka_unit_test(strangers_are_sent_away),
+        cmocka_unit_test(bad_addresses_are_refused),
+    };
+    int rc = cmocka_run_group_tests_name("comm_shm", shm, with_shm, NULL);
 
-    return cmocka_run_group_tests_name("comm", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("comm_tcp", tcp, with_tcp, NULL) | rc;
 }
