@@ -293,10 +293,12 @@ static void a_gang_may_span_nodes(void **state)
         sched_release(s, wide.slot[i]);
     assert_int_equal(sched_room(s, 0), 4);
     assert_int_equal(sched_room(s, 1), 2);
-    sched_add(s, &(struct sched_job){5, 9, 5, 0}); /* and one is left */
+    sched_add(s, &(struct sched_job){5, 9, 5, 0}); /* beside the third */
     assert_int_equal(sched_next(s, 10, &out), 1);
+    assert_int_equal(out.job.id, 3);
     assert_int_equal(sched_next(s, 10, &wide), 1);
-    assert_int_equal(wide.job.id, 3);
+    assert_int_equal(wide.job.id, 5);
+    assert_int_equal(sched_free_slots(s), 0);
     sched_destroy(s);
 }
 
