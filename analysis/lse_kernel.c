@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,9 +15,26 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* both of two vectors */
+#define EACH UNROLL for (int j = 0; j < 2; j++)
+
 #define VW 2
 #define NAME(f) w2_##f
 #define TARGET
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define MIN(a, b) ((vd)_mm_min_pd((__m128d)(a), (__m128d)(b)))
+#define MAX(a, b) ((vd)_mm_max_pd((__m128d)(a), (__m128d)(b)))
+#else
+#define MIN(a, b) ((vd)(((vi)(a) & ((a) < (b))) | ((vi)(b) & ~((a) < (b)))))
+#define MAX(a, b) ((vd)(((vi)(a) & ((a) > (b))) | ((vi)(b) & ~((a) > (b)))))
+#endif
 #include "analysis/lse_kernel.inc"
 
 #if defined(__x86_64__)
@@ -24,11 +42,15 @@
 #define VW 4
 #define NAME(f) w4_##f
 #define TARGET __attribute__((target("avx2")))
+#define MIN(a, b) ((vd)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define MAX(a, b) ((vd)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
 #include "analysis/lse_kernel.inc"
 
 #define VW 8
 #define NAME(f) w8_##f
 #define TARGET __attribute__((target("avx512f,avx512dq,avx2")))
+#define MIN(a, b) ((vd)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define MAX(a, b) ((vd)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
 #include "analysis/lse_kernel.inc"
 #endif
 

@@ -13,6 +13,9 @@
 
 #define ROUGH_ROWS 48 /* points of the first descent */
 #define REACHED 1e-6
+#define SAME_END 1e-4 /* of every variable */
+#define GONE 16       /* a term below e^-16 of the loss */
+#define ENDS 64       /* ends of the first descent that are told apart */
 
 /* Starting values of a role; unused ones have n = 1. */
 struct values {
@@ -109,29 +112,82 @@ struct job {
     const struct problem *p, *rough;
     size_t starts;
     double *f, (*q)[SURFACE_MAX];
+    size_t *like; /* the first start that ended the rounder descent here */
+    void (*run)(struct job *j, size_t number);
     atomic_size_t next;
 };
 
-static void run_start(struct job *j, size_t number)
+/* Down the rounder objective, to the end of it where it has one. */
+static void run_rough(struct job *j, size_t number)
+{
+    struct exact x = {j->rough, problem_smooth(j->p)};
+    struct newton_options o = {30, 1e-11, 1};
+    struct newton_report r;
+    double *q = j->q[number];
+
+    start_at(q, number, j->p);
+    for (int round = 0; round < 3; round++) {
+        problem_descend(q, j->rough, &x.rho, 1e-4, 200);
+        if (round == 2 || !revive(q, j->rough, &x.rho))
+            break;
+    }
+    newton_min(q, j->p->info->n, NULL, exact_fn, &x, &o, &r);
+    j->f[number] = r.converged ? r.f : NAN;
+}
+
+/* A term has vanished: neither its coefficient nor its exponent matters. */
+static int vanished(const double *q, int i, const struct problem *p)
+{
+    enum surface_role r = p->info->role[i];
+
+    if (r == ROLE_ALPHA || r == ROLE_BETA)
+        i = form_find(p->o.form, r == ROLE_ALPHA ? ROLE_A : ROLE_B);
+    else if (r != ROLE_E && r != ROLE_A && r != ROLE_B)
+        return 0;
+    return i >= 0 && q[i] < log(p->mean_loss) - GONE;
+}
+
+static int same_end(const double *a, const double *b, const struct problem *p)
+{
+    for (int i = 0; i < p->info->n; i++)
+        if (!(fabs(a[i] - b[i]) <= SAME_END) &&
+            !(vanished(a, i, p) && vanished(b, i, p)))
+            return 0;
+    return 1;
+}
+
+/* Starts that have ended in one point go on as one. */
+static void merge(struct job *j)
+{
+    size_t *first = xmalloc(j->starts * sizeof(*first)), n = 0;
+
+    for (size_t i = 0; i < j->starts; i++) {
+        size_t k = 0;
+        while (k < n && !same_end(j->q[i], j->q[first[k]], j->p))
+            k++;
+        j->like[i] = isnan(j->f[i]) || k == n ? i : first[k];
+        if (!isnan(j->f[i]) && k == n && n < ENDS)
+            first[n++] = i;
+    }
+    free(first);
+}
+
+/* Newton down a ladder of ever sharper objectives over all points: straight
+ * onto the exact one it would have to find the points at its corners one by
+ * one. */
+static void run_exact(struct job *j, size_t number)
 {
     static const double ladder[] = {10, 3, 1};
     const struct problem *p = j->p;
     struct rho smooth = problem_smooth(p);
     struct exact x = {p, p->rho};
     struct newton_report r;
-    double *q = j->q[number];
 
+    if (j->like[number] != number)
+        return;
     if (p->o.objective == OBJECTIVE_ASYMMETRIC ||
         p->o.objective == OBJECTIVE_LIKELIHOOD)
         x.rho = smooth; /* the exact one has corners: see problem_solve */
-    start_at(q, number, p);
-    for (int round = 0; round < 3; round++) {
-        problem_descend(q, j->rough, &smooth, 1e-4, 200);
-        if (round == 2 || !revive(q, j->rough, &smooth))
-            break;
-    }
-    /* Newton down a ladder of ever sharper objectives: straight onto the
-     * exact one it would have to find the points at its corners one by one */
     struct rho exact = x.rho;
     for (size_t k = 0; k < ARRAY_LEN(ladder); k++) {
         int last = k == ARRAY_LEN(ladder) - 1;
@@ -140,7 +196,7 @@ static void run_start(struct job *j, size_t number)
             continue;
         x.rho.hi = exact.hi * ladder[k];
         x.rho.lo = exact.lo * ladder[k];
-        newton_min(q, p->info->n, NULL, exact_fn, &x, &o, &r);
+        newton_min(j->q[number], p->info->n, NULL, exact_fn, &x, &o, &r);
     }
     j->f[number] = isfinite(r.f) ? r.f : INFINITY;
 }
@@ -154,8 +210,26 @@ static void *work(void *arg)
         if (first >= j->starts)
             return NULL;
         for (size_t i = first; i < first + 50 && i < j->starts; i++)
-            run_start(j, i);
+            j->run(j, i);
     }
+}
+
+/* Run `run` for every start. */
+static void share_out(struct job *j, int threads,
+                      void (*run)(struct job *j, size_t number))
+{
+    enum { MOST = 64 };
+    pthread_t id[MOST];
+    int started = 0;
+
+    j->run = run;
+    atomic_store(&j->next, 0);
+    for (int t = 1; t < threads && t < MOST; t++)
+        if (pthread_create(&id[started], NULL, work, j) == 0)
+            started++;
+    work(j);
+    for (int t = 0; t < started; t++)
+        pthread_join(id[t], NULL);
 }
 
 /* The problem on a random part of its rows (those with weight). */
@@ -204,11 +278,9 @@ static int rough_problem(struct problem *rough, const struct problem *p,
 int multistart(struct multistart *r, const struct problem *p, int threads,
                struct err *e)
 {
-    enum { MOST = 64 };
     struct problem rough;
     struct job j = {.p = p, .rough = p, .starts = count_starts(p->info)};
-    pthread_t id[MOST];
-    int started = 0, sub = p->n >= 2 * ROUGH_ROWS;
+    int sub = p->n >= 2 * ROUGH_ROWS;
 
     if (sub && rough_problem(&rough, p, e))
         return -1;
@@ -216,12 +288,12 @@ int multistart(struct multistart *r, const struct problem *p, int threads,
         j.rough = &rough;
     j.f = xmalloc(j.starts * sizeof(*j.f));
     j.q = xmalloc(j.starts * sizeof(*j.q));
-    for (int t = 1; t < threads && t < MOST; t++)
-        if (pthread_create(&id[started], NULL, work, &j) == 0)
-            started++;
-    work(&j);
-    for (int t = 0; t < started; t++)
-        pthread_join(id[t], NULL);
+    j.like = xmalloc(j.starts * sizeof(*j.like));
+    share_out(&j, threads, run_rough);
+    merge(&j);
+    share_out(&j, threads, run_exact);
+    for (size_t i = 0; i < j.starts; i++)
+        j.f[i] = j.f[j.like[i]];
 
     size_t best = 0;
     for (size_t i = 1; i < j.starts; i++)
@@ -237,6 +309,7 @@ int multistart(struct multistart *r, const struct problem *p, int threads,
         r->reached += j.f[i] <= r->f + REACHED * fabs(r->f) + floor;
     free(j.f);
     free(j.q);
+    free(j.like);
     if (sub)
         problem_release(&rough);
     if (!isfinite(r->f))

@@ -5,9 +5,11 @@
  * ln A, ln B in {0, 5, ..., 25}: 4500 for the full form, its projections for
  * the smaller ones; k and R begin at one value.
  *
- * From each: L-BFGS on a rounder objective over a part of the points; a term
- * that has vanished although the objective would fall if it grew is brought
- * back; Newton's method on the exact objective over all points. */
+ * From each: L-BFGS, then Newton's method, on a rounder objective over a part
+ * of the points; a term that has vanished although the objective would fall if
+ * it grew is brought back.  Starts that have come to the same point (a term
+ * that has vanished in both aside) go on as one: Newton's method on the exact
+ * objective over all points. */
 #ifndef LOGLOG_ANALYSIS_MULTISTART_H
 #define LOGLOG_ANALYSIS_MULTISTART_H
 

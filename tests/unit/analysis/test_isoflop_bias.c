@@ -4,6 +4,9 @@
 #include "analysis/isoflop_fit.h"
 #include "base/mem.h"
 #include "profiles.h"
+#include "table_row.h"
+
+#include <stdio.h>
 
 static struct isoflop_opts options(int bootstrap)
 {
@@ -18,17 +21,34 @@ static struct isoflop_opts options(int bootstrap)
 /* DeepSeek LLM's design, 8 budgets 1e17 .. 3e20 with 10 sizes each: exponent
  * and mean relative error of N_opt, in percent. */
 static const struct bias {
+    const char *name;
     const struct truth *t;
     double W, a, error;
 } bias_table[] = {
-    {&truth_even, 2, 0.5000, 0.00},       {&truth_even, 16, 0.5000, 0.00},
-    {&truth_chinchilla, 2, 0.4516, 0.35}, {&truth_chinchilla, 4, 0.4516, 1.40},
-    {&truth_chinchilla, 8, 0.4516, 3.18}, {&truth_chinchilla, 16, 0.4516, 5.71},
-    {&truth_epoch, 2, 0.5126, -0.10},     {&truth_epoch, 4, 0.5126, -0.42},
-    {&truth_epoch, 8, 0.5126, -0.93},     {&truth_epoch, 16, 0.5126, -1.66},
-    {&truth_skewed, 4, 0.2500, 7.4},      {&truth_skewed, 8, 0.2500, 17.2},
-    {&truth_skewed, 16, 0.2500, 32.1},
+    {".31/.31", &truth_even, 2, 0.5000, 0.00},
+    {".31/.31", &truth_even, 16, 0.5000, 0.00},
+    {".34/.28", &truth_chinchilla, 2, 0.4516, 0.35},
+    {".34/.28", &truth_chinchilla, 4, 0.4516, 1.40},
+    {".34/.28", &truth_chinchilla, 8, 0.4516, 3.18},
+    {".34/.28", &truth_chinchilla, 16, 0.4516, 5.71},
+    {".3478/.3658", &truth_epoch, 2, 0.5126, -0.10},
+    {".3478/.3658", &truth_epoch, 4, 0.5126, -0.42},
+    {".3478/.3658", &truth_epoch, 8, 0.5126, -0.93},
+    {".3478/.3658", &truth_epoch, 16, 0.5126, -1.66},
+    {".465/.155", &truth_skewed, 4, 0.2500, 7.4},
+    {".465/.155", &truth_skewed, 8, 0.2500, 17.2},
+    {".465/.155", &truth_skewed, 16, 0.2500, 32.1},
 };
+
+static void bias_row(const struct bias *b, double a, double error)
+{
+    char what[64];
+
+    snprintf(what, sizeof what, "parabola, W %g: a", b->W);
+    table_row(b->name, what, b->a, a);
+    snprintf(what, sizeof what, "parabola, W %g: N_opt off by %%", b->W);
+    table_row(b->name, what, b->error, error);
+}
 
 static void deepseek_design(struct isoflop_fit *f, const struct truth *t,
                             double W, double c0, double c1)
@@ -55,6 +75,7 @@ static void test_bias_table(void **state)
         assert_int_equal(f.n_ok, 8);
         for (int k = 0; k < f.n_budget; k++)
             sum += f.budget[k].N / truth_N(b->t, f.budget[k].flops) - 1;
+        bias_row(b, f.N.exponent, 100 * sum / 8);
         within(f.N.exponent, b->a, 5e-5);
         within(100 * sum / 8, b->error, tol + 1e-9);
         /* the law itself is as wrong as its optima */
@@ -72,6 +93,7 @@ static void test_drifting_centre_biases_the_exponent(void **state)
 
     (void)state;
     deepseek_design(&f, &truth_chinchilla, 8, 1.0 / 3, 3);
+    table_row(".34/.28", "parabola, drifting: a", 0.4555, f.N.exponent);
     within(f.N.exponent, 0.4555, 5e-5);
     for (int i = 0; i < 2; i++)
         within(100 * (f.N.coef * pow(at[i], f.N.exponent) /

@@ -1,39 +1,21 @@
-/* Published sets that are only there for some: Epoch AI's 245 points of
- * Chinchilla's figure 4 (epoch-research/analyzing-chinchilla,
- * data/svg_extracted_data.csv) and Step Law's dense grid (step-law/steplaw,
- * data/dense_lr_bs_loss.csv), as LOGLOG_PUBLISHED/epoch/ and /steplaw/.  What
- * is expected was recomputed from them (arXiv 2404.10102; 2503.04715).  Each
- * has a stand-in made by the published law, which is always tried. */
-#include "analysis/hyper_fit.h"
-#include "analysis/import.h"
-#include "analysis/stat.h"
+/* Published sets that are only there for some, below LOGLOG_PUBLISHED: Epoch
+ * AI's 245 points of Chinchilla's figure 4
+ * (epoch-research/analyzing-chinchilla, data/svg_extracted_data.csv) in epoch/
+ * and Llama 3's isoflops in llama3/. What is expected was printed or recomputed
+ * (arXiv 2404.10102; 2603.22339).  A stand-in made by the published law is
+ * always tried. */
 #include "analysis/surface.h"
 #include "analysis/surface_boot.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include "check.h"
+#include "published_set.h"
+#include "table_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Into p, or skip the test. */
-static void read_set(struct points *p, const char *name, const char *map)
-{
-    const char *folder = getenv("LOGLOG_PUBLISHED");
-    char path[1024];
-    struct err e;
-
-    points_init(p);
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "", name);
-    if (!folder || !file_exists(path)) {
-        print_message("skipped: no %s in LOGLOG_PUBLISHED\n", name);
-        skip();
-    }
-    ok(points_import(p, path, map, NULL, &e));
-}
 
 static void drop_largest(struct points *p, int n)
 {
@@ -63,46 +45,205 @@ static double spread(const struct bootstrap *b, size_t k)
 }
 
 static void bootstrap_240(struct bootstrap *b, const struct surface_fit *f,
-                          const struct surface_data *d)
+                          const struct surface_data *d, size_t resamples)
 {
-    struct boot_options o = {.resamples = 400, .seed = 1};
+    struct boot_options o = {.resamples = resamples, .seed = 1};
     struct err e;
 
     ok(surface_bootstrap(b, f, d, NULL, 0, &o, &e));
 }
 
-static void epoch_chinchilla(void **state)
+/* Huber's objective, summed: what was recomputed from the 240 points; by both
+ * methods, and as a mean, which stopped the first fit of Chinchilla early. */
+static void epoch_huber(const struct surface_data *d)
 {
+    static const double want[] = {1.81722, 477.83, 2143.4, 0.347310, 0.367172};
     struct surface_options o = surface_defaults;
-    struct points p, used;
+    double weight[240];
+    struct surface_data mean = *d;
+    struct surface_fit f;
+    struct err e;
+
+    for (int how = 0; how < 3; how++) {
+        static const char *const names[] = {"240, varpro", "240, 4500 starts",
+                                            "240, mean, 4500 starts"};
+        double scale = how == 2 ? 240 : 1;
+        o.method = how ? METHOD_GRID : METHOD_VARPRO;
+        for (int i = 0; i < 240; i++)
+            weight[i] = 1 / scale;
+        mean.weight = weight;
+        ok(surface_fit(&f, &mean, &o, &e));
+        table_row(names[how], "objective", 0.0010182741, f.objective * scale);
+        for (int k = 0; k < 5; k++)
+            table_row(names[how], surface_param_name(f.s.form, k), want[k],
+                      f.s.p[k]);
+        table_row(names[how], "a", 0.5139, f.a);
+        if (how && table_wanted())
+            printf("| %s | share of the starts that reach it |  | %.4f |  |\n",
+                   names[how], (double)f.reached / (double)f.starts);
+        assert_true(f.objective * scale <= 0.0010182741);
+        within(f.s.p[3], want[3], 2e-5);
+        within(f.s.p[4], want[4], 2e-5);
+        within(f.s.p[0], want[0], 2e-5);
+        near(f.s.p[1], want[1], 1e-3);
+        near(f.s.p[2], want[2], 1e-3);
+        within(f.a, 0.5139, 1e-4);
+        if (how)
+            assert_int_equal(f.starts, 4500);
+    }
+}
+
+/* The headline: a Huber likelihood with a free scale (Besiroglu et al.). */
+static void epoch_likelihood(const struct surface_data *d)
+{
+    static const double want[] = {1.81686, 482.01, 2085.43, 0.3478, 0.3658};
+    static const double tol[] = {1e-5, 1e-4, 1e-5, 1e-4, 2e-4};
+    struct surface_options o = surface_defaults;
+    struct surface_fit f;
+    struct err e;
+
+    o.objective = OBJECTIVE_LIKELIHOOD;
+    ok(surface_fit(&f, d, &o, &e));
+    for (int k = 0; k < 5; k++) {
+        table_row("240, likelihood", surface_param_name(f.s.form, k), want[k],
+                  f.s.p[k]);
+        near(f.s.p[k], want[k], tol[k]);
+    }
+    table_row("240, likelihood", "a", 0.513, f.a);
+    within(f.a, 0.513, 5e-4);
+}
+
+/* Standard errors and 95 % percentile intervals of 4000 resamples. */
+static void epoch_bootstrap(const struct surface_data *d)
+{
+    static const struct {
+        const char *name;
+        size_t k;
+        double se, lo, hi; /* 0: none was printed */
+        double tol;
+    } want[] = {{"E", 0, 0.026, 1.769, 1.871, 0.01},
+                {"A", 1, 124.5, 285, 744, 40},
+                {"B", 2, 1293.3, 1042, 5810, 800},
+                {"alpha", 3, 0.0154, 0.317, 0.373, 0.005},
+                {"beta", 4, 0.0206, 0.331, 0.415, 0.006},
+                {"a", 5, 0.020, 0, 0, 0}};
+    size_t resamples = table_wanted() ? 4000 : 600;
     struct surface_fit f;
     struct bootstrap b;
     struct err e;
 
+    ok(surface_fit(&f, d, &surface_defaults, &e));
+    bootstrap_240(&b, &f, d, resamples);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        double se = spread(&b, want[i].k), ci[2];
+        char what[64];
+        bootstrap_interval(&ci[0], &ci[1], &b, want[i].k, BOOT_PERCENTILE,
+                           0.95);
+        snprintf(what, sizeof what, "SE of %s", want[i].name);
+        table_row("240, bootstrap", what, want[i].se, se);
+        near(se, want[i].se, 0.15);
+        if (want[i].lo <= 0)
+            continue;
+        snprintf(what, sizeof what, "2.5 %% of %s", want[i].name);
+        table_row("240, bootstrap", what, want[i].lo, ci[0]);
+        snprintf(what, sizeof what, "97.5 %% of %s", want[i].name);
+        table_row("240, bootstrap", what, want[i].hi, ci[1]);
+        within(ci[0], want[i].lo, want[i].tol);
+        within(ci[1], want[i].hi, want[i].tol);
+    }
+    bootstrap_release(&b);
+}
+
+/* vpnls' README fits 124 of the points: those within a tenth of a nominal
+ * budget.  Its exponents are those of a grid of 0.01; the objective is a mean
+ * of raw Huber. */
+static void epoch_vpnls(const struct points *p)
+{
+    static const double budget[] = {6e18, 1e19, 3e19, 6e19, 1e20,
+                                    3e20, 6e20, 1e21, 3e21};
+    const struct surface theirs = {SURFACE_CHINCHILLA,
+                                   {1.8608, 4.1479, 1.0546, 0.36, 0.40}};
+    struct surface_options o = surface_defaults;
+    double x[3][240];
+    struct surface_data d = {0, x[0], x[1], x[2], NULL, NULL};
+    struct surface_fit f;
+    struct err e;
+
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(budget) && p->used[i]; k++)
+            if (fabs(p->col[POINT_FLOPS][i] / budget[k] - 1) <= 0.1) {
+                x[0][d.n] = p->col[POINT_N][i] / 1e6;
+                x[1][d.n] = p->col[POINT_D][i] / 1e9;
+                x[2][d.n++] = p->col[POINT_LOSS][i];
+                break;
+            }
+    assert_int_equal(d.n, 124);
+    o.objective = OBJECTIVE_HUBER_RAW;
+    ok(surface_fit(&f, &d, &o, &e));
+    double printed = surface_objective(&theirs, &d, &o);
+    table_row("vpnls, Chinchilla's 124", "objective x 1e6", 13.1,
+              1e6 * f.objective / 124);
+    table_row("vpnls, Chinchilla's 124", "the same at their parameters", 13.1,
+              1e6 * printed / 124);
+    for (int k = 0; k < 5; k++)
+        table_row("vpnls, Chinchilla's 124", surface_param_name(f.s.form, k),
+                  theirs.p[k], f.s.p[k]);
+    within(1e6 * f.objective / 124, 13.1, 0.05);
+    assert_true(f.objective <= printed);
+    within(f.s.p[3], 0.36, 0.011);
+    within(f.s.p[4], 0.40, 0.011);
+    within(f.s.p[0], 1.8608, 0.012);
+}
+
+static void epoch_chinchilla(void **state)
+{
+    struct points p, used;
+    struct surface_fit f;
+    struct err e;
+
     (void)state;
-    read_set(&p, "epoch/svg_extracted_data.csv", NULL);
+    read_set(&p, "epoch/svg_extracted_data.csv", NULL, NULL);
     assert_int_equal(points_used(&p), 245);
     struct surface_data d = data_of(&used, &p);
-    ok(surface_fit(&f, &d, &o, &e));
-    within(f.s.p[4], 0.4530, 0.002); /* five points move beta by 0.086 */
+    ok(surface_fit(&f, &d, &surface_defaults, &e));
+    table_row("all 245", "objective", 0.0018260, f.objective);
+    table_row("all 245", "B", 12846, f.s.p[2]);
+    table_row("all 245", "beta", 0.4530, f.s.p[4]);
+    near(f.objective, 0.0018260, 1e-4);
+    within(f.s.p[4], 0.4530, 0.0002); /* five points move beta by 0.086 */
+    near(f.s.p[2], 12846, 1e-3);
     points_release(&used);
     drop_largest(&p, 5);
     d = data_of(&used, &p);
-    for (int grid = 0; grid < 2; grid++) {
-        o.method = grid ? METHOD_GRID : METHOD_VARPRO;
-        ok(surface_fit(&f, &d, &o, &e));
-        assert_true(f.objective <= 0.0010182741);
-        within(f.s.p[3], 0.347310, 2e-5);
-        within(f.s.p[4], 0.367172, 2e-5);
-        within(f.s.p[0], 1.81722, 2e-5);
-        within(f.a, 0.5139, 1e-4);
-    }
-    bootstrap_240(&b, &f, &d);
-    within(spread(&b, 3), 0.0150, 0.003);
-    within(spread(&b, 4), 0.0199, 0.004);
-    within(spread(&b, 5), 0.0190, 0.004);
-    bootstrap_release(&b);
+    epoch_huber(&d);
+    epoch_likelihood(&d);
+    epoch_bootstrap(&d);
+    epoch_vpnls(&p);
     points_release(&used);
+    points_release(&p);
+}
+
+/* Open-Athena/scaling-law-analysis, data/isoflops/llama3/isoflops.csv: the
+ * points of Llama 3's figure 2, with vpnls' objective for them. */
+static void llama_3(void **state)
+{
+    struct surface_options o = surface_defaults;
+    struct surface_fit f;
+    struct points p;
+    struct err e;
+
+    (void)state;
+    read_set(&p, "llama3/isoflops.csv", NULL, "condition == 'raw_loss'");
+    assert_int_equal(points_used(&p), 133);
+    struct surface_data d = {.n = p.n,
+                             .size = p.col[POINT_N],
+                             .tokens = p.col[POINT_D],
+                             .loss = p.col[POINT_LOSS]};
+    o.objective = OBJECTIVE_HUBER_RAW;
+    ok(surface_fit(&f, &d, &o, &e));
+    table_row("vpnls, Llama 3's 133", "objective x 1e6", 2.3,
+              1e6 * f.objective / 133);
+    within(1e6 * f.objective / 133, 2.3, 0.05);
     points_release(&p);
 }
 
@@ -144,7 +285,7 @@ static void epoch_stand_in(void **state)
     near(again.s.p[3], f.s.p[3], 1e-4);
     near(again.s.p[4], f.s.p[4], 1e-4);
     d.weight = NULL;
-    bootstrap_240(&b, &f, &d);
+    bootstrap_240(&b, &f, &d, 400);
     for (size_t k = 3; k < 6; k++) {
         double want = k == 5 ? 0.3658 / (0.3478 + 0.3658) : truth.p[k];
         assert_true(fabs((k == 5 ? f.a : f.s.p[k]) - want) < 4 * spread(&b, k));
@@ -155,85 +296,12 @@ static void epoch_stand_in(void **state)
     bootstrap_release(&b);
 }
 
-static void step_law(void **state)
-{
-    struct hyper_opts o;
-    struct hyper_fit f;
-    struct points p;
-    struct err e;
-
-    (void)state;
-    read_set(&p, "steplaw/dense_lr_bs_loss.csv",
-             "n=N, d=D, lr=lr, batch=bs*2048, loss=`smooth loss`");
-    hyper_opts_default(&o);
-    o.bootstrap = 400;
-    ok(hyper_fit(&f, &p, &o, &e));
-    between(f.lr.n_point, 90, 135); /* 129 by hand, edges included */
-    assert_false(f.lr.identified);  /* -0.27 to +0.16 */
-    within(f.batch.exponent, 0.3723, 0.08);
-    assert_true(f.lr_nd.ok && f.batch_d.ok);
-    within(f.lr_nd.n, -0.766, 0.1);
-    within(f.lr_nd.d, 0.197, 0.1);
-    within(f.batch_d.d, 0.6125, 0.1);
-    assert_true(f.score[HYPER_FORM_ND].mean < f.score[HYPER_FORM_PAPER].mean);
-    hyper_fit_release(&f);
-    points_release(&p);
-}
-
-/* Step Law's own surface on its own kind of grid: sqrt 2 in lr, 2 in batch. */
-static void step_law_stand_in(void **state)
-{
-    struct hyper_opts o;
-    struct hyper_fit f;
-    struct points p;
-    struct err e;
-
-    (void)state;
-    points_init(&p);
-    for (int i = 0; i < 5; i++)
-        for (int j = 0; j < 4; j++) {
-            double N = 2.15e8 * pow(1.5, i), D = 4e9 * pow(2.9, j);
-            double lr0 = 1.79 * pow(N, -0.713) * pow(D, 0.307);
-            double b0 = 0.58 * pow(D, 0.571);
-            for (int a = 0; a < 14; a++)
-                for (int k = 0; k < 8; k++) {
-                    struct point r;
-                    double lr = 2.44e-4 * pow(2, a / 2.0);
-                    double batch = 2048 * 16.0 * pow(2, k);
-                    double x = log(lr / lr0), y = log(batch / b0);
-                    point_init(&r);
-                    r.col[POINT_N] = N;
-                    r.col[POINT_D] = D;
-                    r.col[POINT_LR] = lr;
-                    r.col[POINT_BATCH] = batch;
-                    r.col[POINT_LOSS] =
-                        (1.8 + 480 / pow(N, 0.348) + 2085 / pow(D, 0.366)) *
-                        (1 + 0.006 * x * x + 0.004 * y * y);
-                    points_add(&p, &r);
-                }
-        }
-    points_derive(&p);
-    hyper_opts_default(&o);
-    o.bootstrap = 200;
-    ok(hyper_fit(&f, &p, &o, &e));
-    assert_true(f.lr_nd.ok && f.batch_d.ok);
-    within(f.lr_nd.n, -0.713, 0.04);
-    within(f.lr_nd.d, 0.307, 0.04);
-    within(f.batch_d.d, 0.571, 0.04);
-    assert_true(f.score[HYPER_FORM_ND].mean <
-                0.2 * f.score[HYPER_FORM_PAPER].mean);
-    assert_true(f.score[HYPER_FORM_ND].mean < 0.3 * f.score[HYPER_FORM_C].mean);
-    hyper_fit_release(&f);
-    points_release(&p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(epoch_chinchilla),
         cmocka_unit_test(epoch_stand_in),
-        cmocka_unit_test(step_law),
-        cmocka_unit_test(step_law_stand_in),
+        cmocka_unit_test(llama_3),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "synthetic.h"
+#include "table_row.h"
 
 #include <float.h>
 #include <stdio.h>
@@ -213,12 +214,24 @@ static void exact_surfaces_are_recovered(void **state)
         o.profile = 0;
         ok(surface_fit(&f, &s.data, &o, &e));
         if (form == SURFACE_FARSEER) { /* nine parameters: the surface itself */
+            double worst = 0;
+            for (size_t i = 0; i < s.data.n; i++)
+                worst =
+                    fmax(worst,
+                         fabs(surface_loss(&f.s, s.size[i], s.tokens[i], NAN) /
+                                  s.loss[i] -
+                              1));
+            table_row("farseer", "largest error of a loss", 0, worst);
             for (size_t i = 0; i < s.data.n; i++)
                 near(surface_loss(&f.s, s.size[i], s.tokens[i], NAN), s.loss[i],
                      2e-4);
         } else {
-            for (int i = 0; i < surface_n_params(o.form); i++)
+            for (int i = 0; i < surface_n_params(o.form); i++) {
+                table_row(surface_form_name(o.form),
+                          surface_param_name(o.form, i), laws[form].p[i],
+                          f.s.p[i]);
                 near(f.s.p[i], laws[form].p[i], tol[form]);
+            }
             assert_true(f.identified);
         }
         synthetic_release(&s);

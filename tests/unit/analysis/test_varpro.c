@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "synthetic.h"
+#include "table_row.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,9 @@ static void exact_isoflops_are_recovered(void **state)
                     s.tokens[i] *= 1e9;
                 }
             }
+            for (int k = 0; k < 5 && ob == 0 && !units; k++)
+                table_row("vpnls, simulated", surface_param_name(f.s.form, k),
+                          chinchilla.p[k], f.s.p[k]);
             near(f.s.p[0], 1.69, 1e-6);
             near(f.s.p[1], A, 1e-5);
             near(f.s.p[2], B, 1e-5);
