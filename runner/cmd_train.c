@@ -5,6 +5,7 @@
 #include "runner/clock.h"
 #include "runner/cmd.h"
 #include "runner/signals.h"
+#include "runner/train_output.h"
 #include "sweep/flops.h"
 #include "sweep/shape.h"
 #include "trainer/cuda/engine.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 
 #define SPEC_MAX (1 << 20)
-#define SAY_SECONDS 5.0
 
 struct args {
     struct opt_list set, valid;
@@ -27,143 +27,6 @@ struct args {
     int64_t width, micro_batch;
     int print, no_graphs, by_position;
 };
-
-/* Where reports go. */
-struct output {
-    FILE *file; /* JSON lines; NULL: none */
-    const struct run_spec *spec;
-    const char *set_name[TRAIN_SETS];
-    double said;
-};
-
-/* --- reports --- */
-
-/* ,"key":value with every digit; null for what is no number. */
-static void put(FILE *f, const char *key, double v)
-{
-    char text[STR_DOUBLE];
-
-    fprintf(f, ",\"%s\":%s", key, isfinite(v) ? str_double(text, v) : "null");
-}
-
-static int on_step(void *ctx, const struct step_report *r)
-{
-    struct output *o = ctx;
-
-    if (o->file) {
-        fprintf(o->file,
-                "{\"event\":\"step\",\"step\":%" PRId64 ",\"tokens\":%" PRId64,
-                r->step, r->tokens);
-        put(o->file, "loss", r->loss);
-        put(o->file, "lr", r->lr);
-        put(o->file, "grad_norm", r->grad_norm);
-        put(o->file, "seconds", r->seconds);
-        fputs("}\n", o->file);
-    }
-    if (clock_now() - o->said > SAY_SECONDS || r->step == o->spec->steps) {
-        o->said = clock_now();
-        log_info("step %" PRId64 " of %" PRId64
-                 ": loss %.4f, lr %.3g, gradient norm %.3g, %.1f ms a step",
-                 r->step, o->spec->steps, r->loss, r->lr, r->grad_norm,
-                 1e3 * r->seconds);
-    }
-    return 0;
-}
-
-static int on_eval(void *ctx, const struct eval_report *r)
-{
-    struct output *o = ctx;
-
-    if (o->file) {
-        fprintf(o->file,
-                "{\"event\":\"eval\",\"set\":\"%s\",\"step\":%" PRId64
-                ",\"tokens\":%" PRId64 ",\"eval_tokens\":%" PRId64,
-                o->set_name[r->set], r->step, r->tokens, r->eval_tokens);
-        put(o->file, "loss", r->loss);
-        put(o->file, "bpb", r->bpb);
-        put(o->file, "seconds", r->seconds);
-        fputs("}\n", o->file);
-    }
-    log_info("step %" PRId64 ", %s: loss %.4f, %.4f bits per byte", r->step,
-             o->set_name[r->set], r->loss, r->bpb);
-    return 0;
-}
-
-static int on_position(void *ctx, const struct position_report *r)
-{
-    struct output *o = ctx;
-
-    if (o->file) {
-        fprintf(o->file,
-                "{\"event\":\"positions\",\"set\":\"%s\",\"from\":%" PRId64
-                ",\"to\":%" PRId64,
-                o->set_name[r->set], r->first, r->last);
-        put(o->file, "loss", r->loss);
-        put(o->file, "bpb", r->bpb);
-        fputs("}\n", o->file);
-    }
-    if (o->file == stdout)
-        return 0;
-    if (r->first == 1)
-        printf("%-16s %16s %12s %12s\n", o->set_name[r->set], "positions",
-               "nats/token", "bits/byte");
-    printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f %12.4f\n", "", r->first,
-           r->last, r->loss, r->bpb);
-    return 0;
-}
-
-static int on_start(void *ctx, int64_t step)
-{
-    const struct output *o = ctx;
-
-    if (step)
-        log_info("going on from step %" PRId64 " of %" PRId64, step,
-                 o->spec->steps);
-    if (o->file)
-        fprintf(o->file,
-                "{\"event\":\"start\",\"run\":%" PRId64 ",\"step\":%" PRId64
-                ",\"steps\":%" PRId64 "}\n",
-                spec_id(o->spec), step, o->spec->steps);
-    return 0;
-}
-
-static const char *const end_name[] = {
-    [TRAIN_DONE] = "done",
-    [TRAIN_STOPPED] = "stopped",
-    [TRAIN_DIVERGED] = "diverged",
-    [TRAIN_NO_MEMORY] = "no memory",
-};
-
-static void print_end(const struct output *o, const struct train_result *r)
-{
-    char took[STR_DOUBLE];
-
-    if (o->file) {
-        fprintf(o->file,
-                "{\"event\":\"end\",\"end\":\"%s\",\"steps\":%" PRId64
-                ",\"tokens\":%" PRId64,
-                end_name[r->end], r->steps, r->tokens);
-        put(o->file, "loss", r->loss);
-        put(o->file, "bpb", r->bpb);
-        put(o->file, "epochs", r->epochs);
-        put(o->file, "train_seconds", r->train_seconds);
-        put(o->file, "data_seconds", r->data_seconds);
-        put(o->file, "flops", run_flops(o->spec));
-        fputs("}\n", o->file);
-    }
-    if (o->file == stdout)
-        return;
-    printf("%s%s%s after %" PRId64 " steps, %" PRId64 " tokens, %s training",
-           end_name[r->end], r->text[0] ? ": " : "", r->text, r->steps,
-           r->tokens, str_seconds(took, r->train_seconds));
-    if (r->train_seconds > 0)
-        printf(" (%.2f %% of it waiting for data)",
-               100 * r->data_seconds / r->train_seconds);
-    if (isfinite(r->loss))
-        printf(": loss %.4f, %.4f bits per byte on %s", r->loss, r->bpb,
-               o->set_name[0]);
-    printf("\n");
-}
 
 /* --- the spec --- */
 
@@ -223,7 +86,7 @@ static int make_spec(struct run_spec *s, const struct args *a, struct err *e)
 /* --- the data --- */
 
 /* NAME=DIR, or DIR under its own name. */
-static void split_set(struct train_env *env, struct output *o, int i,
+static void split_set(struct train_env *env, struct train_output *o, int i,
                       char *name, size_t room, const char *item)
 {
     const char *eq = strchr(item, '=');
@@ -299,7 +162,7 @@ static int pick_device(struct train_env *env, const struct args *a,
 static int run(const struct args *a, struct err *e)
 {
     char names[TRAIN_SETS][32];
-    struct output out = {.said = clock_now()};
+    struct train_output out = {.began = clock_now()};
     struct train_env env = {.train_path = a->train,
                             .n_valid = a->valid.n,
                             .checkpoint_dir = a->checkpoints,
@@ -307,12 +170,7 @@ static int run(const struct args *a, struct err *e)
                             .gang = 1,
                             .attempt = 1,
                             .stop = signals_flag()};
-    const struct observer obs = {.ctx = &out,
-                                 .on_step = on_step,
-                                 .on_eval = on_eval,
-                                 .on_start = on_start,
-                                 .on_position =
-                                     a->by_position ? on_position : NULL};
+    const struct observer obs = train_output_observer(&out, a->by_position);
     struct train_result result;
     struct run_spec spec;
     int rc;
@@ -342,9 +200,10 @@ static int run(const struct args *a, struct err *e)
                                       : fopen(a->out, "ae");
     if (a->out && !out.file)
         return err_errno(e, "%s", a->out);
+    train_output_begin(&out);
     rc = train(&result, &spec, &env, &obs, e);
     if (!rc)
-        print_end(&out, &result);
+        train_output_end(&out, &result);
     if (out.file && out.file != stdout && fclose(out.file) && !rc)
         rc = err_errno(e, "%s", a->out);
     if (rc)

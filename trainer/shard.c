@@ -363,7 +363,10 @@ static int verify_piece(const struct shard_set *set, int64_t k, int sha,
 
     if (p->reader->verify && p->reader->verify(p, e))
         return -1;
-    largest = shard_largest(p->tokens, p->width, p->n, &at);
+    at = 0;
+    largest = p->width == 1 && set->manifest.info.vocab > UINT8_MAX
+                  ? 0 /* no byte is outside */
+                  : shard_largest(p->tokens, p->width, p->n, &at);
     if (largest >= set->manifest.info.vocab)
         return err_set(e, ERR_USAGE,
                        "%s: offset %td: token %" PRIu32
@@ -387,11 +390,15 @@ static int verify_distinct(const struct shard_set *set, struct err *e)
     int64_t distinct = 0;
 
     for (int64_t k = 0; k < set->n_piece; k++) {
-        const struct shard_piece *p = &set->piece[k];
-        for (int64_t i = 0; p->width == 1 && i < p->n; i++)
-            seen[p->tokens[i]] = 1;
-        for (int64_t i = 0; p->width > 1 && i < p->n; i++)
-            seen[le_get(p->tokens + i * p->width, p->width)] = 1;
+        /* in registers: a store of bytes might be to any of them */
+        const uint8_t *tokens = set->piece[k].tokens;
+        const int64_t n = set->piece[k].n;
+        const int width = set->piece[k].width;
+
+        for (int64_t i = 0; width == 1 && i < n; i++)
+            seen[tokens[i]] = 1;
+        for (int64_t i = 0; width > 1 && i < n; i++)
+            seen[le_get(tokens + i * width, width)] = 1;
     }
     for (int64_t i = 0; i < set->manifest.info.vocab; i++)
         distinct += seen[i];
