@@ -12,19 +12,20 @@
 #define SEQ_LEN BENCH_SEQ_LEN
 
 /* clang-format off */
-#define CASE(V, C, L, H, F, TOKENS)                                            \
-    {.model = {.vocab = V, .seq_len = SEQ_LEN, .d_model = C, .n_layer = L,     \
+#define CASE(V, T, C, L, H, F, TOKENS)                                         \
+    {.model = {.vocab = V, .seq_len = T, .d_model = C, .n_layer = L,           \
                .n_head = H, .n_kv_head = H, .d_ff = F, .rope_theta = 1e4,      \
                .norm_eps = 1e-6, .init_std = 0.02},                            \
      .tokens = TOKENS}
 
 const struct bench_case bench_cases[BENCH_CASES] = {
-    /*   vocab    C   L   H     F  tokens */
-    CASE(  256,  32,  4,  2,   96, 2048),
-    CASE(  256,  64,  4,  4,  192, 2048),
-    CASE( 4096, 128,  6,  4,  352, 2048),
-    CASE( 4096, 256,  6,  4,  704, 2048),
-    CASE(32000, 768, 12, 12, 2048,  512),
+    /*   vocab        T    C   L   H     F  tokens */
+    CASE(  256, SEQ_LEN,  32,  4,  2,   96, 2048),
+    CASE(  256, SEQ_LEN,  64,  4,  4,  192, 2048),
+    CASE( 4096, SEQ_LEN, 128,  6,  4,  352, 2048),
+    CASE( 4096, SEQ_LEN, 256,  6,  4,  704, 2048),
+    CASE(32000, SEQ_LEN, 768, 12, 12, 2048,  512),
+    CASE(  256,      64,  40,  5,  5,  112, 2048),
 };
 /* clang-format on */
 
@@ -66,7 +67,12 @@ void bench_case_for(struct bench_case *c, int64_t d_model)
     int64_t hd = d_model >= 256 ? 64 : d_model >= 128 ? 32 : 16;
     int best = 0;
 
-    for (int i = 1; i < BENCH_CASES; i++)
+    for (int i = 0; i < BENCH_CASES; i++)
+        if (bench_cases[i].model.d_model == d_model) {
+            *c = bench_cases[i];
+            return;
+        }
+    for (int i = 1; i < BENCH_WIDTHS; i++)
         if (fabs(log((double)d_model / (double)bench_cases[i].model.d_model)) <
             fabs(
                 log((double)d_model / (double)bench_cases[best].model.d_model)))

@@ -53,13 +53,16 @@ struct bench_step {
     double group_speed[BENCH_GROUPS];
 };
 
-/* The default table: five widths from 32 to 768. */
-#define BENCH_CASES 5
+/* The default table: five widths from 32 to 768 at seq_len 256, then the
+ * model that examples/quickstart.yaml verifies with: heads of 8
+ * channels, seq_len 64. */
+#define BENCH_WIDTHS 5
+#define BENCH_CASES 6
 extern const struct bench_case bench_cases[BENCH_CASES];
 
-/* A case of another width: the shape rule of the table (head_dim 16 to 64,
- * d_ff 8/3 d_model rounded up to 32), and n_layer, vocab, tokens from the
- * nearest row of it. */
+/* The case of the table with this width, or a case of another width: the
+ * shape rule of the table (head_dim 16 to 64, d_ff 8/3 d_model rounded up to
+ * 32), and n_layer, vocab, tokens from the nearest of its widths. */
 void bench_case_for(struct bench_case *c, int64_t d_model);
 
 /* Time `steps` steps after one that is not counted.  -1 when the model does
