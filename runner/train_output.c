@@ -182,6 +182,7 @@ void train_output_end(const struct train_output *o,
         write_end(o, r);
     if (o->file == stdout)
         return;
+    print_costs(o, r);
     printf("%s%s%s after %" PRId64 " steps, %" PRId64 " tokens, %s training",
            end_name[r->end], r->text[0] ? ": " : "", r->text, r->steps,
            r->tokens, str_seconds(took, r->train_seconds));
@@ -189,7 +190,6 @@ void train_output_end(const struct train_output *o,
         printf(": loss %.4f, %.4f bits per byte on %s", r->loss, r->bpb,
                o->set_name[0]);
     printf("\n");
-    print_costs(o, r);
 }
 
 struct observer train_output_observer(struct train_output *o, int by_position)

@@ -24,7 +24,7 @@ struct observer train_output_observer(struct train_output *o, int by_position);
 /* Just before train(): memory taken before it is not the run's. */
 void train_output_begin(struct train_output *o);
 
-/* The closing lines: the result, and what it cost beside the steps. */
+/* The closing lines: what the run cost beside its steps, and its result. */
 void train_output_end(const struct train_output *o,
                       const struct train_result *r);
 
