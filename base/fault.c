@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,4 +102,12 @@ int fault_at(const char *name)
     static const struct fault_here nowhere = {-1, -1, -1, -1};
 
     return fault_at_here(name, &nowhere);
+}
+
+void fault_kill(const char *name)
+{
+    if (!fault_at(name))
+        return;
+    fprintf(stderr, "loglog: LOGLOG_FAULT: %s\n", name);
+    raise(SIGKILL);
 }

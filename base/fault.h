@@ -19,5 +19,7 @@ struct fault_here {
 
 int fault_at(const char *name);
 int fault_at_here(const char *name, const struct fault_here *here);
+/* Kill this process (SIGKILL), with a line, when the fault should happen. */
+void fault_kill(const char *name);
 
 #endif

@@ -6,6 +6,7 @@
  * so a kill at any moment leaves the file as it was or as it should be. */
 #include "db/store.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/header.h"
@@ -386,7 +387,12 @@ int store_commit(struct store *db, struct err *e)
         db->depth--;
         return 0;
     }
-    if (journal_write(db, e) || sql_exec(db, "COMMIT", e)) {
+    if (journal_write(db, e)) {
+        store_rollback(db);
+        return -1;
+    }
+    fault_kill("commit-kill");
+    if (sql_exec(db, "COMMIT", e)) {
         store_rollback(db);
         return -1;
     }

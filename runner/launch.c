@@ -8,7 +8,7 @@
 #include "db/query.h"
 #include "runner/clock.h"
 #include "runner/hosts.h"
-#include "runner/leftovers.h"
+#include "runner/node_sweep.h"
 #include "runner/probe.h"
 #include "runner/signals.h"
 
@@ -25,10 +25,9 @@
 
 #define POLL_SECONDS 0.1
 #define ORPHAN_SECONDS 3.0 /* ranks have to end after mpirun */
-#define NOTE_SECONDS 0.3
-#define ASK_SECONDS 2.0  /* between looks into the database */
-#define PAUSE_MOST 60.0  /* longest pause before a restart */
-#define FINAL_WORTH 1e12 /* progress of a final run, in steps */
+#define ASK_SECONDS 2.0    /* between looks into the database */
+#define PAUSE_MOST 60.0    /* longest pause before a restart */
+#define FINAL_WORTH 1e12   /* progress of a final run, in steps */
 
 /* --- what the database says --- */
 
@@ -95,8 +94,7 @@ struct watch {
     long long event; /* last one of the launch before */
     int told;        /* the signal was passed on */
     double over;     /* when the job was first seen to be over; 0: not yet */
-    double asked, noted;
-    struct leftovers jobs; /* of this mpirun, for the cleaning */
+    double asked;
 };
 
 /* mpirun, its options without the dead hosts, loglog run ...: the array is the
@@ -200,10 +198,6 @@ static int watch(struct watch *w)
         if (got == w->pid || (got < 0 && errno != EINTR))
             return status;
         pass_signal(w);
-        if (clock_now() - w->noted > NOTE_SECONDS) {
-            w->noted = clock_now();
-            leftovers_note(&w->jobs, w->pid, NULL);
-        }
         if (!job_is_over(w)) {
             w->over = 0;
         } else if (w->over <= 0) {
@@ -294,7 +288,7 @@ static enum outcome one_start(int *code, struct launch_status *after,
     }
     status = watch(&w);
     end_orphans();
-    leftovers_remove(&w.jobs, w.pid, NULL, NULL);
+    node_sweep(NULL, NULL, NODE_SWEEP_AGE);
     launch_status(after, o->db);
     told = after->event > w.event;
     if (told && after->state == LAUNCH_FINISHED)
@@ -343,7 +337,7 @@ int launch(const struct launch_options *o)
     int code = ERR_USAGE;
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    leftovers_sweep(NULL, NULL);
+    node_sweep(NULL, NULL, NODE_SWEEP_AGE);
     if (hosts_read(&hosts, o->opt, o->n_opt, &e))
         log_error("%s", e.text);
     else

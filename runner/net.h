@@ -15,7 +15,8 @@
 
 #include <stddef.h>
 
-#define NET_MAX 16384 /* longest message, bytes */
+#define NET_MAX 16384     /* longest message, bytes */
+#define NET_COORDINATOR 0 /* its rank */
 
 struct net;
 

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/clock.h"
-#include "runner/leftovers.h"
+#include "runner/node_sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,6 @@ static void collect(struct probe *p, int how)
     if (got == 0 || (got < 0 && errno == EINTR))
         return;
     p->answered = got == p->pid && WIFEXITED(status) && !WEXITSTATUS(status);
-    leftovers_remove(NULL, p->pid, NULL, NULL);
     p->pid = 0;
 }
 
@@ -151,5 +150,6 @@ void probe_hosts(struct hosts *h, const char *mpirun, char *const *opt,
         tell(&h->host[i], answered);
         h->host[i].dead = !answered;
     }
+    node_sweep(NULL, NULL, NODE_SWEEP_AGE);
     free(p);
 }

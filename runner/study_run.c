@@ -8,7 +8,6 @@
 #include "sweep/trunk.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +20,8 @@ int stage_mark(struct study_run *s, int k, enum stage_now now,
 {
     const struct stage *stage = &s->study->stage[k];
 
-    if (now == STAGE_COMPLETE && fault_at("coordinator-kill"))
-        raise(SIGKILL);
+    if (now == STAGE_COMPLETE)
+        fault_kill("coordinator-kill");
     s->stage[k].now = now;
     return db_stage_put(s->db, s->id, k, stage->name,
                         stage_kind_name(stage->kind), now_name[now], reason, e);

@@ -6,27 +6,22 @@
 #include "base/mem.h"
 #include "runner/clock.h"
 #include "runner/gang.h"
+#include "runner/introduce.h"
+#include "runner/node_sweep.h"
 #include "runner/signals.h"
 #include "runner/spawn.h"
-#include "runner/version.h"
-#include "trainer/bench.h"
 #include "trainer/comm.h"
 #include "trainer/device.h"
 
-#include "base/hash.h"
-
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COORDINATOR 0
 #define POLL_MS 2
 #define CHILD_GRACE 5.0 /* seconds a child has to leave when told to */
 
@@ -48,58 +43,8 @@ struct supervisor {
     struct pollfd *poll;
     int stopping; /* children are not given new work */
     int told;     /* the coordinator knows of our signal */
+    pid_t parent; /* who started this rank */
 };
-
-/* Equal where processes share memory: host, boot, and the very tmpfs that
- * shared memory lives in (containers of one host may have several). */
-static uint64_t node_id(const char *host)
-{
-    char text[256], boot[64] = "";
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-    struct stat st;
-
-    if (f) {
-        if (!fgets(boot, sizeof boot, f))
-            boot[0] = '\0';
-        fclose(f);
-    }
-    if (stat("/dev/shm", &st))
-        memset(&st, 0, sizeof st);
-    snprintf(text, sizeof text, "%s %s %llu", host, boot,
-             (unsigned long long)st.st_dev);
-    return (uint64_t)hash_id(text);
-}
-
-static int usable_cpus(void)
-{
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    return CPU_COUNT(&set);
-}
-
-static void say_hello(struct supervisor *s)
-{
-    struct msg_hello m;
-
-    memset(&m, 0, sizeof m);
-    m.magic = PROTO_MAGIC;
-    m.version = PROTO_VERSION;
-    m.spec_size = (int32_t)sizeof(struct run_spec);
-    m.slots = s->n;
-    m.cpus = usable_cpus();
-    m.cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
-    m.pid = getpid();
-    if (gethostname(m.host, sizeof m.host - 1))
-        snprintf(m.host, sizeof m.host, "unknown");
-    m.node = node_id(m.host);
-    for (int i = 0; i < 2; i++)
-        m.peak[i] = bench_peak(i);
-    snprintf(m.commit, sizeof m.commit, "%.*s", PROTO_HOST - 1,
-             version_commit());
-    net_send(s->net, COORDINATOR, MSG_HELLO, &m, sizeof m);
-}
 
 struct supervisor *supervisor_create(struct net *net, int slots,
                                      const char *exe)
@@ -109,36 +54,14 @@ struct supervisor *supervisor_create(struct net *net, int slots,
     s->net = net;
     s->exe = exe;
     s->n = slots;
+    s->parent = getppid();
     s->slot = xcalloc((size_t)slots, sizeof *s->slot);
     s->poll = xcalloc((size_t)slots, sizeof *s->poll);
     gang_sweep();
-    say_hello(s);
+    if (node_sweep_is_ours())
+        node_sweep(NULL, NULL, NODE_SWEEP_AGE);
+    introduce_rank(net, slots);
     return s;
-}
-
-/* Look for a device, without a context on one: that is the children's. */
-static void tell_device(struct supervisor *s, enum device_kind kind)
-{
-    const struct engine_api *api;
-    struct engine_device d;
-    struct msg_device m;
-    struct err e;
-
-    memset(&m, 0, sizeof m);
-    if (device_open(&api, kind, &e) || !api || api->devices(&m.n, &e)) {
-        snprintf(m.why, sizeof m.why, "%.*s", PROTO_TEXT - 1, e.text);
-    } else {
-        m.found = 1;
-        for (int i = 0; i < m.n && i < PROTO_DEVICES; i++) {
-            if (api->describe(&d, i, &e))
-                break;
-            snprintf(m.uuid[i], sizeof m.uuid[i], "%.*s", PROTO_UUID - 1,
-                     d.uuid);
-            if (i == 0)
-                snprintf(m.what, sizeof m.what, "%.*s", PROTO_HOST - 1, d.name);
-        }
-    }
-    net_send(s->net, COORDINATOR, MSG_DEVICE, &m, sizeof m);
 }
 
 /* The child of this slot is gone, or about to be: collect it. */
@@ -173,7 +96,7 @@ static void send_gone(struct supervisor *s, struct slot *slot, const char *why)
     m.attempt = slot->job.attempt;
     snprintf(m.why, sizeof m.why, "%s", why);
     slot->busy = 0;
-    net_send(s->net, COORDINATOR, MSG_GONE, &m, sizeof m);
+    net_send(s->net, NET_COORDINATOR, MSG_GONE, &m, sizeof m);
 }
 
 /* Has the kernel killed for want of memory since the slot's job began? */
@@ -263,7 +186,7 @@ int supervisor_handle(struct supervisor *s, int tag, const union proto_any *m,
         if (s->n_setup <= m->setup.study)
             s->n_setup = m->setup.study + 1;
         if (m->setup.device != DEVICE_CPU)
-            tell_device(s, (enum device_kind)m->setup.device);
+            introduce_device(s->net, (enum device_kind)m->setup.device);
         break;
     case MSG_ASSIGN:
         BUG_ON(m->assign.slot >= s->n);
@@ -318,7 +241,7 @@ static void drain(struct supervisor *s, struct slot *slot)
             lose_child(s, slot, "the child reported what it was not asked");
             return;
         }
-        net_send(s->net, COORDINATOR, tag, &msg, proto_size(tag));
+        net_send(s->net, NET_COORDINATOR, tag, &msg, proto_size(tag));
         if (tag != MSG_END)
             continue;
         slot->busy = 0;
@@ -331,6 +254,16 @@ static void drain(struct supervisor *s, struct slot *slot)
         lose_child(s, slot, strcmp(e.text, "closed") ? e.text : NULL);
 }
 
+/* mpirun, or its daemon on this node, has died: so has the job, and this rank
+ * must not outlive it.  Its children die with it. */
+static void watch_launcher(const struct supervisor *s)
+{
+    if (net_size(s->net) < 2 || getppid() == s->parent)
+        return;
+    log_error("the process that started this rank is gone");
+    _exit(EXIT_RESUMABLE);
+}
+
 static void tell_signal(struct supervisor *s)
 {
     struct msg_signal m = {signals_stop()};
@@ -338,7 +271,7 @@ static void tell_signal(struct supervisor *s)
     if (!m.signo || s->told)
         return;
     s->told = 1;
-    net_send(s->net, COORDINATOR, MSG_SIGNAL, &m, sizeof m);
+    net_send(s->net, NET_COORDINATOR, MSG_SIGNAL, &m, sizeof m);
 }
 
 void supervisor_wait(struct supervisor *s, int ms)
@@ -349,6 +282,7 @@ void supervisor_wait(struct supervisor *s, int ms)
         if (s->slot[i].child.pid)
             s->poll[n++] = (struct pollfd){s->slot[i].child.from, POLLIN, 0};
     poll(s->poll, n, ms);
+    watch_launcher(s);
     tell_signal(s);
     n = 0;
     for (int i = 0; i < s->n; i++)

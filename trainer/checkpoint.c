@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +54,8 @@ int checkpoint_put_blocks(int fd, const float *const block[CHECKPOINT_BLOCKS],
         const char *p = (const char *)block[b];
         size_t len = n * sizeof(float), piece;
 
-        if (b == BLOCK_M && fault_at("checkpoint-kill"))
-            raise(SIGKILL);
+        if (b == BLOCK_M)
+            fault_kill("checkpoint-kill");
         for (; len; p += piece, len -= piece) {
             piece = len < PIECE ? len : PIECE;
             if (file_write_all(fd, p, piece, e))

@@ -10,6 +10,7 @@
 #   on NODE COMMAND...  run there
 #   NSEXEC              the program that mpirun uses in place of ssh
 #   node_dies NODE      all its processes are killed and its link goes down
+#   node_returns NODE   its link is up again
 set -u
 
 skip() {
@@ -103,4 +104,9 @@ node_dies() {
     ip link set "veth${1#node}" down
     # shellcheck disable=SC2046 # one word a process
     kill -9 $(node_pids "$1")
+}
+
+node_returns() {
+    rm "dead.$1"
+    ip link set "veth${1#node}" up
 }

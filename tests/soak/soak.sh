@@ -4,6 +4,11 @@
 # is left in peace to finish.  Every study must have the results of an undisturbed
 # one, and nothing may be left: no process, no shared memory, no temporary file.
 #
+# A fault is due every two seconds of the clock, waits for its victim and is made
+# up for when it had to wait.  Besides, each launch has faults of its own:
+# the coordinator dies in the middle of a transaction, children in the middle of a
+# checkpoint, a checkpoint finds no room, the clock jumps, two runs diverge.
+#
 # The seed of the faults is printed; SOAK_SEED=N repeats it.
 # shellcheck source=tests/mpi/lib.sh
 . "$(dirname "$0")/../mpi/lib.sh"
@@ -28,6 +33,7 @@ model: {family: deepseek-llm, vocab: 256, head_dim: 16, aspect: 24}
 train:
   seeds: [$(seq -s ', ' "$seeds")]
   max_attempts: 1000
+  checkpoint: 1
 stages:
   - isoflop: {flops: [1e8, 1.5e8, 2e8, 2.5e8, 3e8, 3.5e8, 4e8, 4.5e8, 5e8, 5.5e8], M: [24576, 86016], hyper: {lr: 4e-3, batch: 128}, extend: 0}
 END
@@ -58,27 +64,46 @@ coordinator() { # who has the database
     sed -n 's/.*pid \([0-9]*\).*/\1/p' "$db.lock" 2>/dev/null
 }
 
-# One fault; its name is counted.
+
+# Each process of a launch dies by itself after so many commits, each child in
+# its third checkpoint.  Two runs diverge, here as in the undisturbed study.
+slowly >/dev/null # plans
+diverging=$(ask names.db "SELECT 'nan:every:run=' || run || ':step=' || (steps - 1) \
+FROM runs ORDER BY ord LIMIT 2" | paste -s -d ,)
+own_faults() {
+    draw
+    echo "child-slow:every:attempt=1,$diverging,clock-jump:n=$((drawn % 300)),\
+commit-kill:n=$((60 + drawn % 200)),checkpoint-write:n=2,checkpoint-kill:n=3"
+}
+
+# One fault, of a kind that was drawn; its name is counted.  1: there is no victim
+# now.
 disturb() {
-    draw
-    kind=$((drawn % 14))
-    draw
     # shellcheck disable=SC2046 # a word a process
-    case $kind in
-    0 | 1 | 2 | 3 | 4) what=child-killed sig=KILL who=$(one_of $(part child)) ;;
-    5 | 6) what=child-segv sig=SEGV who=$(one_of $(part child)) ;;
-    7) what=child-hangs sig=STOP who=$(one_of $(part child)) ;;
+    case $1 in
+    0 | 1 | 2 | 3) what=child-killed sig=KILL who=$(one_of $(part child)) ;;
+    4 | 5) what=child-segv sig=SEGV who=$(one_of $(part child)) ;;
+    6 | 7) what=child-hangs sig=STOP who=$(one_of $(part child)) ;;
     8 | 9) what=rank-killed sig=KILL who=$(one_of $(part rank)) ;;
     10) what=coordinator-killed sig=KILL who=$(coordinator) ;;
     11) what=mpirun-killed sig=KILL who=$(one_of $(part mpirun)) ;;
     12) what=preempted sig=USR1 who=$launch ;;
-    *) what=launch-killed sig=KILL who=$launch ;;
+    13) what=launch-killed sig=KILL who=$launch ;;
+    14) # no run that begins now can read its data
+        mv data data.away && sleep 0.5 && mv data.away data
+        what=data-away sig=0 who=$launch
+        ;;
+    *) # it is refused, or takes the place of a launch that is starting
+        LOGLOG_FAULT=$diverging timeout -s KILL 1 "$LOGLOG" run study.yaml \
+            --db "$db" >>"$db.out" 2>>"$db.err"
+        what=second-launch sig=0 who=$launch
+        ;;
     esac
     [ -n "$who" ] && kill -$sig "$who" 2>/dev/null && echo $what >>faults
 }
 
 start_launch() {
-    LOGLOG_FAULT=child-slow:every:attempt=1 setsid nice -n 19 "$LOGLOG" launch \
+    LOGLOG_FAULT=$(own_faults) setsid "$LOGLOG" launch \
         --pause 0.1 --tries 1000 --exit-by 3 --oversubscribe --bind-to none \
         -n 2 -- run study.yaml --slots 4 --hang 3 --db "$db" \
         >>"$db.out" 2>>"$db.err" &
@@ -91,9 +116,22 @@ one_study() {
     while :; do
         start_launch
         while kill -0 "$launch" 2>/dev/null; do
-            sleep 1.7 # and what it takes to find a victim
             now=$(date +%s)
-            [ "$now" -ge "$end" ] || disturb || disturb || disturb
+            if [ "$now" -ge "$end" ] || [ "$now" -lt "$due" ]; then
+                sleep 0.2
+                continue
+            fi
+            if [ -z "$kind" ]; then
+                draw
+                kind=$((drawn % 16))
+            fi
+            draw
+            if disturb "$kind"; then
+                kind=
+                due=$((due + 2))
+            else
+                sleep 0.1
+            fi
         done
         wait "$launch"
         rc=$?
@@ -117,11 +155,15 @@ nothing_left() {
 
 echo "soak: $((20 * seeds)) runs a study, a fault every 2 s for $seconds s, seed \
 $seed"
-nice -n 19 "$LOGLOG" run study.yaml --db calm.db --slots 2 >calm.out 2>calm.err
+LOGLOG_FAULT=$diverging "$LOGLOG" run study.yaml --db calm.db --slots 2 >calm.out \
+    2>calm.err
 table calm.db >calm.table || fail "no table"
-[ "$(ask calm.db "SELECT count(*) FROM runs WHERE state = 'done'")" = \
-    $((20 * seeds)) ] || fail "the undisturbed study: $(tail -n 3 calm.err)"
-end=$(($(date +%s) + seconds))
+[ "$(ask calm.db "SELECT count(*), sum(state = 'diverged') FROM runs WHERE \
+state IN ('done', 'diverged')")" = "$((20 * seeds)),2" ] ||
+    fail "the undisturbed study: $(tail -n 3 calm.err)"
+due=$(date +%s)
+end=$((due + seconds))
+kind=
 : >faults
 n=0
 while [ "$(date +%s)" -lt "$end" ]; do
@@ -133,7 +175,12 @@ while [ "$(date +%s)" -lt "$end" ]; do
     ask $db "SELECT 'study $n: ' || count(*) || ' runs done in ' || \
 (SELECT count(*) FROM attempts) || ' attempts, ' || (SELECT count(*) FROM events \
 WHERE kind = 'start') || ' launches; the same results, nothing left' FROM runs \
-WHERE state = 'done'" | tr -d '"'
+WHERE state IN ('done', 'diverged')" | tr -d '"'
 done
-sort faults | uniq -c | sort -rn | awk '{ printf "%s%d %s", sep, $1, $2; sep = ", "; n += $1 }
-    END { printf "; %d faults in all\n", n }'
+count() { # of the words in a file
+    sort "$1" | uniq -c | sort -rn | awk '{ printf "%s%d %s", sep, $1, $2
+        sep = ", "; n += $1 } END { printf "; %d in all\n", n }'
+}
+count faults
+cat soak*.err | sed -n 's/.*LOGLOG_FAULT: \(.*-kill\)$/\1/p' >own
+echo "by themselves: $(count own)"
