@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "runner/cmd.h"
 #include "runner/doctor_gpu.h"
+#include "runner/net.h"
 #include "runner/version.h"
 
 #include <jansson.h>
@@ -46,7 +47,7 @@ static void check_mpi(struct finding *f)
     char *copy = xstrdup(path ? path : ""), *save = NULL;
     char file[4096];
 
-    SAY(f, NOTE, "built with MPI, but no mpirun on PATH");
+    SAY(f, NOTE, "built with %s, but no mpirun on PATH", net_library());
     FIX(f, "install the MPI runtime (Debian: openmpi-bin) or use srun; one "
            "process needs neither");
     for (char *dir = strtok_r(copy, ":", &save); dir;
@@ -54,7 +55,7 @@ static void check_mpi(struct finding *f)
         snprintf(file, sizeof file, "%s/mpirun", dir);
         if (access(file, X_OK))
             continue;
-        SAY(f, FINE, "built with MPI; %.200s", file);
+        SAY(f, FINE, "built with %s; %.200s", net_library(), file);
         f->fix[0] = '\0';
         break;
     }

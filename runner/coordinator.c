@@ -119,7 +119,7 @@ static void add_job(struct coordinator *c, const struct tenant *t,
         job->study = (int)(t - c->tenant);
         job->asked = t->study.gang;
         job->priority = t->priority;
-        job->rung = rungs_of(&t->study, &run->plan);
+        job->rung = rungs_of_run(c, t, &run->plan);
     } else if (job->now == JOB_FINAL) { /* somebody wants it tried again */
         job->now = JOB_QUEUED;
         job->run = *run;

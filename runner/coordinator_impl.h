@@ -123,6 +123,10 @@ void asked_tick(struct coordinator *c);
 
 /* rungs.c.  The step at which a planned run pauses to be judged; 0: none. */
 int64_t rungs_of(const struct study *s, const struct planned *p);
+/* The same; 0 for one that somebody wanted tried again (loglog retry), now or
+ * in a launch before. */
+int64_t rungs_of_run(const struct coordinator *c, const struct tenant *t,
+                     const struct planned *p);
 /* Is it there, and not judged yet? */
 int rungs_reached(const struct job *job);
 /* Queued jobs that are there are held. */

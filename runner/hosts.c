@@ -197,7 +197,8 @@ static int from_environment(struct hosts *h, struct err *e)
         slurm_slots(h, getenv("SLURM_TASKS_PER_NODE"));
         return 0;
     }
-    return pbs && *pbs ? from_file(h, pbs, 1, e) : 0;
+    h->named = pbs && *pbs;
+    return h->named ? from_file(h, pbs, 1, e) : 0;
 }
 
 int hosts_read(struct hosts *h, char *const *opt, int n_opt, struct err *e)
@@ -287,7 +288,7 @@ char **hosts_options(const struct hosts *h, char *const *opt, int n_opt)
 
     for (int i = 0; i < h->n; i++)
         dead += h->host[i].dead;
-    if (!dead) {
+    if (!dead && !h->named) {
         out = xcalloc((size_t)n_opt + 1, sizeof *out);
         if (n_opt)
             memcpy(out, opt, (size_t)n_opt * sizeof *out);

@@ -3,8 +3,10 @@
  *
  * They come from mpirun's own options (--host, --hostfile and their other
  * spellings) or from the allocation of Slurm or PBS.  While all answer mpirun's
- * options stay as they were given.  When some do not, the others are named with
- * --host, and -n shrinks with the slots. */
+ * options stay as they were given, but that the hosts of PBS are always named:
+ * an mpirun without PBS's library (Debian's) would not know them.  When some do
+ * not answer, the others are named with --host, and -n shrinks with the slots.
+ */
 #ifndef LOGLOG_RUNNER_HOSTS_H
 #define LOGLOG_RUNNER_HOSTS_H
 
@@ -18,7 +20,8 @@ struct host {
 
 struct hosts {
     struct host *host;
-    int n; /* 0: this machine alone */
+    int n;     /* 0: this machine alone */
+    int named; /* mpirun has to be told of them in any case */
 };
 
 /* From mpirun's options opt[0..n_opt), else from the environment; *e names a

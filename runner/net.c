@@ -114,3 +114,8 @@ void net_abort(struct net *net, int code)
         wire_abort(net->wire, code);
     _exit(code);
 }
+
+const char *net_library(void)
+{
+    return wire_library();
+}

@@ -32,6 +32,9 @@ void net_send(struct net *net, int to, int tag, const void *msg, size_t len);
  * Also moves pending sends on.  Not collective. */
 int net_recv(struct net *net, int *from, int *tag, void *msg, size_t *len);
 
+/* The wire this build has: "Open MPI 4.1.4, without ULFM", "no MPI". */
+const char *net_library(void);
+
 /* Leave the job when every pending send is out.  Collective.  NULL is fine. */
 void net_close(struct net *net);
 

@@ -11,6 +11,9 @@
 #include "runner/net.h"
 
 #include <mpi.h>
+#if defined(OPEN_MPI) && __has_include(<mpi-ext.h>)
+#include <mpi-ext.h>
+#endif
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,4 +133,24 @@ void wire_abort(struct wire *w, int code)
 {
     MPI_Abort(w->comm, code);
     _exit(code);
+}
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+/* ULFM (fault tolerance of Open MPI 5) is for information: nothing here uses
+ * it. */
+const char *wire_library(void)
+{
+#if defined(OPEN_MPI)
+    return "Open MPI " TEXT(OMPI_MAJOR_VERSION) "." TEXT(
+        OMPI_MINOR_VERSION) "." TEXT(OMPI_RELEASE_VERSION)
+#else
+    return "MPI " TEXT(MPI_VERSION) "." TEXT(MPI_SUBVERSION)
+#endif
+#if defined(OMPI_HAVE_MPI_EXT_FTMPI) && OMPI_HAVE_MPI_EXT_FTMPI
+        ", with ULFM";
+#else
+        ", without ULFM";
+#endif
 }

@@ -47,3 +47,8 @@ void wire_abort(struct wire *w, int code)
     (void)w;
     _exit(code);
 }
+
+const char *wire_library(void)
+{
+    return "no MPI";
+}

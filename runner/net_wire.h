@@ -17,5 +17,6 @@ int wire_recv(struct wire *w, int *from, int *tag, void *msg, size_t *len);
 /* Flush and leave.  Collective. */
 void wire_close(struct wire *w);
 void wire_abort(struct wire *w, int code) __attribute__((noreturn));
+const char *wire_library(void);
 
 #endif

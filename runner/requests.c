@@ -55,6 +55,11 @@ const char *request_name(enum request_verb verb)
     return verbs[verb].name;
 }
 
+const char *request_past(enum request_verb verb)
+{
+    return verbs[verb].past;
+}
+
 int request_judge(const struct request *r, enum run_state state, struct err *e)
 {
     const char *why = verbs[r->verb].why_not[state];

@@ -27,6 +27,8 @@ struct request {
 };
 
 const char *request_name(enum request_verb verb); /* "cancel" */
+/* "tried again by request": how its event ends, after "run N: ". */
+const char *request_past(enum request_verb verb);
 
 /* May this be done to a run in this state?  *e (ERR_USAGE): why not. */
 int request_judge(const struct request *r, enum run_state state, struct err *e);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/query.h"
+#include "runner/requests.h"
 #include "runner/trunks.h"
 #include "sweep/axis.h"
 
@@ -24,6 +25,33 @@ int64_t rungs_of(const struct study *s, const struct planned *p)
     const struct stage *st = &s->stage[p->stage];
 
     return st->early_at > 0 ? early_rung(p->spec.steps, st->early_at) : 0;
+}
+
+static int count_row(void *ctx, int n, const char *const *v)
+{
+    (void)n;
+    (void)v;
+    ++*(int *)ctx;
+    return 0;
+}
+
+int64_t rungs_of_run(const struct coordinator *c, const struct tenant *t,
+                     const struct planned *p)
+{
+    int64_t rung = rungs_of(&t->study, p);
+    struct str sql;
+    int wanted = 0;
+
+    if (!rung)
+        return 0;
+    str_init(&sql);
+    str_addf(&sql,
+             "SELECT 1 FROM events WHERE run = %" PRId64
+             " AND kind = 'note' AND text LIKE '%%%s'",
+             p->id, request_past(REQUEST_RETRY));
+    db_each(c->db, sql.text, count_row, &wanted, NULL);
+    str_release(&sql);
+    return wanted ? 0 : rung;
 }
 
 int rungs_reached(const struct job *job)

@@ -3,6 +3,7 @@
 #include "runner/version.h"
 
 #include "runner/commit.h"
+#include "runner/net.h"
 
 const char *version_commit(void)
 {
@@ -30,6 +31,6 @@ const char *version_build(void)
 
 void version_print(FILE *out)
 {
-    fprintf(out, "loglog %s (commit %s; %s)\n", VERSION_TEXT, LOGLOG_COMMIT,
-            version_build());
+    fprintf(out, "loglog %s (commit %s; %s; %s)\n", VERSION_TEXT, LOGLOG_COMMIT,
+            version_build(), net_library());
 }

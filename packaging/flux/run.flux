@@ -4,8 +4,9 @@
 #     flux batch -n 32 -t 2h packaging/flux/run.flux examples/quickstart.yaml
 #
 # The time that is left is asked of Flux (`flux job timeleft`, seconds) and told
-# to loglog, which stops by itself two minutes before.  Written after the manual;
-# not run on a Flux.
+# to loglog, which stops by itself two minutes before.  Written after the manual and
+# tried against a stand-in of the command (tests/mpi/test_batch.sh); not run on a
+# Flux.
 
 set -u
 study=${1:?usage: flux batch ... run.flux STUDY [DB]}
@@ -14,7 +15,7 @@ LOGLOG=${LOGLOG:-loglog}
 left=$(flux job timeleft) || left=inf
 limit=()
 if [ "$left" != inf ] && [ "${left%.*}" -gt 0 ]; then
-    limit=(--time-limit "$left" --grace 120)
+    limit=(--time-limit "$left" --grace "${GRACE:-120}")
 fi
 
 # A rank a task; Flux offers PMI to Open MPI.  A lost rank ends the job

@@ -48,8 +48,18 @@ FROM runs WHERE state = 'stopped')")" = 0 ] || fail "a stopped run is a point"
 [ "$(ask on1.db "SELECT flops_stopped > 0.3 * (SELECT sum(flops) FROM runs \
 WHERE state = 'stopped') FROM cost")" = 1 ] || fail "nothing is spared"
 
+# one that is tried again by request is trained to its end, also by a later launch
+run=$(head -n 1 on1.stopped | cut -d , -f 1)
+"$LOGLOG" retry on1.db "$run" >retry.out 2>retry.err || fail "retry: $?"
+ranks 0 --db on1.db --time-limit 0.001 >retry.out 2>retry.err
+[ $? = 75 ] || fail "the launch between: $?"
+ranks 0 --db on1.db --slots 2 >retry.out 2>retry.err
+[ $? -le 1 ] || fail "tried again: $?"
+[ "$(ask on1.db "SELECT state FROM runs WHERE run = $run")" = done ] ||
+    fail "a run that was to be tried again: $(stopped on1.db)"
+
 # killed at any time
-for n in 1 3 5; do
+for n in 1 5; do
     LOGLOG_FAULT=child-slow:every timeout -k 5 100 "$LOGLOG" run study.yaml \
         --db kill.db --slots 2 >kill.out 2>kill.err &
     job=$!

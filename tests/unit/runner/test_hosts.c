@@ -101,6 +101,7 @@ static void a_missing_host_file_is_told(void **state)
 static void allocations_are_understood(void **state)
 {
     static const char nodes[] = "p1\np1\np2\n";
+    char **out, *text;
     struct hosts h;
     struct err e;
 
@@ -129,6 +130,12 @@ static void allocations_are_understood(void **state)
     assert_int_equal(hosts_read(&h, NULL, 0, &e), 0);
     assert_int_equal(h.n, 2);
     assert_int_equal(h.host[0].slots, 2);
+    out = hosts_options(&h, NULL, 0); /* mpirun may not know PBS */
+    text = join(out);
+    assert_non_null(strstr(text, "--host "));
+    assert_non_null(strstr(text, h.host[0].name));
+    free(text);
+    free(out);
     hosts_release(&h);
     unlink("nodes");
     clean_environment();
