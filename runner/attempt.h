@@ -14,6 +14,7 @@ struct attempt {
     double began;
     int64_t resumed;      /* step it went on from ... */
     int begun;            /* ... as it has said itself */
+    int keep;             /* checkpoints of it on the disk, at most */
     int failing;          /* a member failed: the rest is being ended */
     int orderly;          /* it said so itself, as against dying */
     double failed;        /* when */

@@ -166,6 +166,7 @@ static int run_train(struct train_result *result, struct work *w,
         .n_valid = setup->n_valid,
         .checkpoint_dir = dir,
         .checkpoint_seconds = setup->checkpoint_seconds,
+        .keep = job->keep,
         .keep_checkpoint = 1, /* until the database has the result */
         .member = job->member,
         .gang = job->gang,

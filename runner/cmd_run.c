@@ -17,7 +17,7 @@
 
 struct args {
     const char *db, *checkpoints, *time_limit, *priority, *device, *bind;
-    double grace, hang, tail, stand_in, trunk_disk;
+    double grace, hang, tail, stand_in, disk;
     int64_t slots;
     int replace;
 };
@@ -110,7 +110,7 @@ static int check(struct run_options *o, const struct args *a, struct err *e)
     o->grace = a->grace;
     o->hang = a->hang;
     o->tail = a->tail > 0 ? a->tail : INFINITY;
-    o->trunk_disk = a->trunk_disk >= 0 ? a->trunk_disk : INFINITY;
+    o->disk = a->disk >= 0 ? a->disk : INFINITY;
     o->stand_in = a->stand_in;
     o->replace = a->replace;
     if (a->bind && affinity_parse(&o->bind, a->bind, e))
@@ -145,7 +145,7 @@ static int be_rank(const struct run_options *o)
 static int cmd_main(const struct command *self, int argc, char **argv)
 {
     struct args a = {
-        .grace = 30, .hang = 300, .tail = 20, .slots = 1, .trunk_disk = -1};
+        .grace = 30, .hang = 300, .tail = 20, .slots = 1, .disk = -1};
     const struct opt opts[] = {
         {"db", 0, OPT_STRING, &a.db, "FILE", "results database"},
         {"slots", 0, OPT_INT, &a.slots, "N", "runs at once in each rank (1)"},
@@ -157,8 +157,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "seconds kept for stopping in order (30)"},
         {"hang", 0, OPT_DOUBLE, &a.hang, "S",
          "a run that is silent for so long, and 30 steps, has hung (300)"},
-        {"trunk-disk", 0, OPT_DOUBLE, &a.trunk_disk, "BYTES",
-         "most that trunks may take at once (no limit)"},
+        {"disk", 0, OPT_DOUBLE, &a.disk, "BYTES",
+         "most that checkpoints and trunks may take at once (no limit)"},
         {"tail", 0, OPT_DOUBLE, &a.tail, "S",
          "when slots idle, widen runs with more than S seconds left (20; 0: "
          "never)"},

@@ -26,7 +26,7 @@ struct run_options {
     double time_limit;       /* seconds from now; 0: none */
     double grace;            /* of it, kept for stopping */
     double hang;             /* least silence that is a hang, seconds */
-    double trunk_disk;       /* bytes that trunks may take at once; INFINITY */
+    double disk;             /* bytes of checkpoints at once; INFINITY */
     double tail;             /* runs with more seconds left are widened onto
                                 idle slots; INFINITY: none */
     double stand_in;         /* speed of the stand-in trainer; 0: train */

@@ -67,6 +67,7 @@ struct coordinator {
     double began, said, asked;
     double real, predicted; /* slot-seconds of ended attempts, also of launches
                                before this one */
+    int crowded;            /* said that the disk's budget is too small */
     int swept;              /* what earlier launches left is cleared away */
     int64_t stale;          /* reports of dead attempts that were refused */
 };

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/clock.h"
+#include "runner/disk.h"
 #include "runner/room.h"
 #include "runner/run_dir.h"
 #include "runner/trunks.h"
@@ -11,6 +12,7 @@
 #include "sweep/flops.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +119,58 @@ static double expected_eval(const struct coordinator *c, const struct job *job)
     return cost_seconds(&c->cost, s) * tokens / (3 * (double)spec_tokens(s));
 }
 
+static int at_work(void *ctx, int64_t run)
+{
+    const struct coordinator *c = ctx;
+    const struct job *job = jobs_find(&c->jobs, run);
+
+    return job && job->now == JOB_ACTIVE;
+}
+
+/* Room that runs need which may begin on the free slots. */
+static double reserve(const struct coordinator *c)
+{
+    int n = 0, slots = sched_free_slots(c->sched);
+    double most = 0;
+
+    for (size_t i = 0; i < c->jobs.n; i++) {
+        const struct job *job = c->jobs.job[i];
+        double bytes = run_checkpoint_bytes(&job->run.plan.spec);
+
+        if (job->now != JOB_QUEUED)
+            continue;
+        n++;
+        most = bytes > most ? bytes : most;
+    }
+    return (n < slots ? n : slots) * 2 * most;
+}
+
+/* What this run may leave on the disk: trunks, and checkpoints. */
+static void share_disk(struct coordinator *c, struct attempt *a,
+                       struct msg_assign *m)
+{
+    struct disk d = {.budget = c->o->disk};
+    double bytes = run_checkpoint_bytes(&a->job->run.plan.spec);
+    char need[STR_DOUBLE];
+
+    if (isfinite(d.budget)) {
+        d.needed = 2 * bytes + reserve(c);
+        for (const struct attempt *b = c->active; b; b = b->next)
+            d.needed +=
+                (b->keep + 1) * run_checkpoint_bytes(&b->job->run.plan.spec);
+        d.left_by_others = disk_left(c->checkpoints, c, at_work);
+    }
+    trunks_assign(m, &c->jobs, a->job, c->checkpoints, disk_room(&d));
+    d.trunks = trunks_promised(&c->jobs);
+    a->keep = m->keep = disk_keep(&d, bytes);
+    if (disk_room(&d) >= 0 || c->crowded)
+        return;
+    c->crowded = 1;
+    log0_warn("--disk: the checkpoints of the runs at work take %s: they are "
+              "written all the same",
+              str_bytes(need, d.needed + d.left_by_others));
+}
+
 static void start(struct coordinator *c, const struct sched_start *what)
 {
     struct job *job = c->jobs.job[what->job.id];
@@ -126,11 +180,12 @@ static void start(struct coordinator *c, const struct sched_start *what)
     int rc;
 
     memset(&with, 0, sizeof with);
-    trunks_assign(&with, &c->jobs, job, c->checkpoints, c->o->trunk_disk);
     a->job = job;
+    job->now = JOB_ACTIVE;
     a->gang.run = job->run.id;
     a->gang.size = a->gang.at_work = what->job.gang;
     memcpy(a->gang.slot, what->slot, sizeof a->gang.slot);
+    share_disk(c, a, &with);
     WITH_ROOM(c, rc, record_start(c, a, with.trunk_step, &e));
     if (rc) {
         coordinator_break(c, &e);
@@ -139,7 +194,6 @@ static void start(struct coordinator *c, const struct sched_start *what)
     }
     a->began = clock_now();
     pulse_start(&a->pulse, a->began, c->o->hang, expected_eval(c, job));
-    job->now = JOB_ACTIVE;
     job->run.attempts = (int)a->gang.attempt;
     a->next = c->active;
     c->active = a;

@@ -111,6 +111,8 @@ struct msg_assign {
     int32_t device; /* enum device_kind, as all ranks agreed */
     int32_t place;  /* of the slot on its node ... */
     int32_t places; /* ... that has so many */
+    int32_t keep;   /* checkpoints, the newest */
+    int32_t pad;
     int64_t run, attempt;
     int64_t pause_at; /* stop at a checkpoint after this step; 0: do not */
     int64_t trunk, trunk_step;      /* begin with this one; 0: none */

@@ -50,7 +50,7 @@ void run_dir_trunk(char path[RUN_DIR], const char *root, int64_t run,
              (uint64_t)run, step);
 }
 
-static int is_trunk(const char *name)
+int run_dir_is_trunk(const char *name)
 {
     return strstr(name, ".trunk") != NULL; /* or a share of one */
 }
@@ -64,7 +64,7 @@ static void clear(const char *path, int keep_trunks)
         return;
     while ((entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
-            !(keep_trunks && is_trunk(entry->d_name)))
+            !(keep_trunks && run_dir_is_trunk(entry->d_name)))
             unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
     rmdir(path);

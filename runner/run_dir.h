@@ -18,6 +18,7 @@ int64_t run_dir_newest(const char *root, int64_t run);
  * (train_trunk_path of that run). */
 void run_dir_trunk(char path[RUN_DIR], const char *root, int64_t run,
                    int64_t step);
+int run_dir_is_trunk(const char *name);
 /* Remove the files in it but for those. */
 void run_dir_keep_trunks(const char *root, int64_t run);
 /* Remove it with the files in it. */

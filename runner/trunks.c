@@ -76,8 +76,7 @@ static int has_step(const struct msg_assign *m, int64_t step)
     return 0;
 }
 
-/* Bytes of the trunks that are promised and still needed. */
-static double promised_bytes(const struct jobs *j)
+double trunks_promised(const struct jobs *j)
 {
     double sum = 0;
 
@@ -102,7 +101,7 @@ void trunks_assign(struct msg_assign *m, const struct jobs *j,
                    const struct job *job, const char *root, double room)
 {
     const struct planned *p = &job->run.plan;
-    double taken = promised_bytes(j), bytes = run_checkpoint_bytes(&p->spec);
+    double taken = trunks_promised(j), bytes = run_checkpoint_bytes(&p->spec);
 
     if (p->trunk && trunk_is_there(root, p)) {
         m->trunk = p->trunk;

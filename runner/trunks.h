@@ -21,6 +21,9 @@ void trunks_saved(struct jobs *j, struct scheduler *s, const char *root,
 /* This run is through: nobody waits for it any longer. */
 void trunks_final(struct jobs *j, struct scheduler *s, int64_t run);
 
+/* Bytes of the trunks that were promised and are still needed. */
+double trunks_promised(const struct jobs *j);
+
 /* Tell a child which trunk to begin with, if there is one, and which to leave:
  * as many as fit into `room` bytes with those that others were told of and
  * still need.  Branches whose trunk does not fit train from their first step.

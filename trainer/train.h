@@ -29,6 +29,7 @@ struct train_env {
     const char *checkpoint_dir; /* NULL: no checkpoints */
     double checkpoint_seconds;  /* between checkpoints, longer if they cost
                                    more than 2 % of the time; 0: only on stop */
+    int keep;                   /* newest checkpoints; 0: 2 */
     int keep_checkpoint;        /* 1: leave one of the end when done; a disk
                                    that is full then is a warning */
     int member, gang;           /* this process of how many */

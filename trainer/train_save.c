@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEEP 2     /* newest checkpoints of a run */
+#define KEEP 2     /* newest checkpoints of a run, unless the caller says */
 #define SHARE 0.02 /* of the time may be spent on checkpoints */
 #define WAIT_MS 50 /* between two signs of life */
 
@@ -24,7 +24,8 @@ int train_trunk_path(char path[PATH_MAX], const char *checkpoint_dir,
 /* A checkpoint of `step` is on disk; member 0. */
 static void saved(struct train *t, int64_t step, double seconds)
 {
-    checkpoint_prune(t->env->checkpoint_dir, t->spec, KEEP);
+    checkpoint_prune(t->env->checkpoint_dir, t->spec,
+                     t->env->keep ? t->env->keep : KEEP);
     if (t->obs->on_checkpoint)
         train_observe(t, t->obs->on_checkpoint(t->obs->ctx, step, seconds));
 }

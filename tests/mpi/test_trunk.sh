@@ -46,8 +46,10 @@ for n in 1 2 4; do
 done
 
 # no room for trunks: everything from scratch
-ranks 0 --slots 2 --trunk-disk 1000 --db room.db >room.out 2>room.err ||
+ranks 0 --slots 2 --disk 1000 --db room.db >room.out 2>room.err ||
     fail "no room: $?"
+grep -q "disk: the checkpoints of the runs at work take .* written all the same" \
+    room.err || fail "no room: not said"
 same room.db
 [ "$(shared room.db)" = "0 0" ] || fail "no room: $(shared room.db)"
 # what a killed launch left of runs that are done goes with the next

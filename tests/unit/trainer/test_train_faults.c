@@ -306,6 +306,25 @@ static void the_cadence_follows_the_bound_and_the_cost(void **state)
     assert_true(train_save_interval(60, 3) == 150);
 }
 
+/* Two checkpoints lie there, or one where the caller says so. */
+static void the_newest_are_kept(void **state)
+{
+    struct run_spec spec = tiny_spec();
+
+    (void)state;
+    for (int keep = 0; keep <= 2; keep++) {
+        char *dir = new_dir(&place);
+        struct train_env env = env_at(&place, dir);
+
+        env.keep = keep;
+        env.checkpoint_seconds = 1e-6;
+        part(&spec, &env, 17, NULL);
+        assert_int_equal(count_files(dir, ""), keep == 1 ? 1 : 2);
+        the_rest_is_the_same(&spec, env, 17);
+        free(dir);
+    }
+}
+
 /* No room when the run has to be saved: an error on all members, and the old
  * checkpoint serves. */
 static void a_full_disk_at_the_stop_leaves_the_old_checkpoint(void **state)
@@ -377,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_does_not_stop_training),
         cmocka_unit_test(a_full_disk_at_the_end_does_not_lose_the_result),
         cmocka_unit_test(the_cadence_follows_the_bound_and_the_cost),
+        cmocka_unit_test(the_newest_are_kept),
         cmocka_unit_test(a_full_disk_at_the_stop_leaves_the_old_checkpoint),
         cmocka_unit_test(killed_while_it_writes_a_checkpoint),
         cmocka_unit_test(another_specs_checkpoint_is_not_resumed),
