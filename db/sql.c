@@ -45,6 +45,8 @@ int sql_error(sqlite3 *h, const char *path, const char *text, struct err *e)
     const char *what = h ? sqlite3_errmsg(h) : "out of memory";
     char line[LINE], said[LINE];
 
+    if ((code & 0xff) == SQLITE_IOERR && sqlite3_system_errno(h) == ENOSPC)
+        code = SQLITE_FULL;
     for (size_t i = 0; i < ARRAY_LEN(hints); i++)
         if ((code & 0xff) == hints[i].code)
             return err_set(e, ERR_DB, "%s: %s", path, hints[i].text);

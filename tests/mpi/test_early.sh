@@ -55,7 +55,7 @@ ranks 0 --db on1.db --time-limit 0.001 >retry.out 2>retry.err
 [ $? = 75 ] || fail "the launch between: $?"
 ranks 0 --db on1.db --slots 2 >retry.out 2>retry.err
 [ $? -le 1 ] || fail "tried again: $?"
-[ "$(ask on1.db "SELECT state FROM runs WHERE run = $run")" = done ] ||
+[ "$(ask on1.db "SELECT state FROM runs WHERE run = $run")" = "done" ] ||
     fail "a run that was to be tried again: $(stopped on1.db)"
 
 # killed at any time

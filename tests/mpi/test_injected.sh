@@ -61,7 +61,7 @@ same stale.db
 
 # the disk of the database is full, then has room again
 mkdir small
-if mount -t tmpfs -o size=160k loglog-test small 2>/dev/null; then
+if mount -t tmpfs -o size=280k loglog-test small 2>/dev/null; then
     ranks 2 --db small/full.db >full.out 2>full.err
     rc=$?
     [ $rc = 4 ] && grep -q "full.db: the disk is full" full.err

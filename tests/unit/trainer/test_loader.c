@@ -65,8 +65,8 @@ static void given_up_at_any_time(void **state)
 }
 
 /* 5 ms to read a step, 2 to compute one: several are read at a time, so that
- * only the first is waited for.  One at a time 0.9 s would be spent waiting; the
- * bound leaves room for a busy machine. */
+ * only the first is waited for.  One at a time 0.9 s would be spent waiting;
+ * the bound leaves room for a busy machine. */
 static void a_slow_disk_is_not_waited_for(void **state)
 {
     static const struct timespec compute = {0, 2000000};
