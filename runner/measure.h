@@ -9,7 +9,8 @@ void measure_init(struct cost_model *c);
 
 /* Time a few steps of the plan's own models: of each width that is not within
  * a third of one that was timed before, until the table is full.  Seconds for
- * widths up to 512; other work on the machine slows what it sees. */
+ * widths up to 512.  Processor time: that other work takes turns with it is
+ * not seen, that it empties the caches is. */
 int measure_plan(struct cost_model *c, const struct plan *p, struct err *e);
 
 #endif

@@ -9,12 +9,13 @@
 
 void cost_default(struct cost_model *c)
 {
-    /* A rough table, on the low side of what one core with AVX-512 gave;
-     * `loglog bench --train` measures yours. */
+    /* What one core with AVX2 of two that were both training gave: up to 64
+     * over the runs of examples/quickstart.yaml, beyond in `loglog bench
+     * --train`.  `loglog plan --measure` times yours. */
     *c = (struct cost_model){
-        .n = 6,
-        .d_model = {16, 32, 64, 128, 256, 512},
-        .flops_per_s = {2e10, 3e10, 4e10, 5e10, 5e10, 5e10},
+        .n = 7,
+        .d_model = {16, 24, 32, 64, 128, 256, 512},
+        .flops_per_s = {2.4e10, 2.8e10, 3.9e10, 4.3e10, 6e10, 6.5e10, 6.5e10},
         .startup = 0.1,
     };
 }

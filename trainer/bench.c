@@ -207,7 +207,7 @@ int bench_rate(double *flops_per_s, const struct run_spec *spec, struct err *e)
     if (bench_step(&r, &c, RATE_STEPS, e))
         return -1;
     model_count(&count, &c.model);
-    *flops_per_s = count.exact * (double)c.tokens / (r.ms * 1e-3);
+    *flops_per_s = count.exact * (double)c.tokens / (r.cpu_ms * 1e-3);
     return 0;
 }
 

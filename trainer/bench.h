@@ -96,8 +96,8 @@ int bench_gemm(struct bench_gemm *rows, const struct bench_case *c,
 /* The peak alone, in flops a second of one core; under a millisecond. */
 double bench_peak(int64_t dtype);
 
-/* Flops a second, in model_count's exact flops, of the steps of this run on
- * one slot: a few steps of at most four sequences. */
+/* Flops a second of processor time, in model_count's exact flops, of the steps
+ * of this run on one slot: a few steps of at most four sequences. */
 int bench_rate(double *flops_per_s, const struct run_spec *spec, struct err *e);
 
 /* bench_rate at a few widths, for predicting times when there are no runs to
