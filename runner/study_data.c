@@ -11,6 +11,8 @@
 
 /* Reading every byte of so much takes a while; say so. */
 #define SAY_TOKENS 4e9
+/* Copies of documents are worth a word from this share. */
+#define SAY_REPEATED 0.001
 
 int study_data_read(struct study_data *d, const struct study *study,
                     struct err *e)
@@ -36,6 +38,12 @@ int study_data_read(struct study_data *d, const struct study *study,
         log_info("%s: checking every byte", study->train);
     if (shard_check_data(train, valid, n, e))
         goto out;
+    d->repeated_tokens = (double)shard_repeated(train);
+    if (d->repeated_tokens > SAY_REPEATED * d->train_tokens)
+        log_info("%s: %.1f %% of its tokens are copies of documents before "
+                 "them; they are not counted as distinct",
+                 study->train, 100 * d->repeated_tokens / d->train_tokens);
+    d->train_tokens -= d->repeated_tokens;
     rc = shard_data_id(d->data, train, valid, n);
     if (rc)
         err_set(e, ERR_USAGE, "%s: data without identity", study->train);

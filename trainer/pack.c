@@ -97,7 +97,8 @@ static int scan(void *ctx, const uint8_t *text, size_t n, int64_t offset,
     }
     if (j->o->near > 0 && pack_near_add(&j->near, text, n, e))
         return -1;
-    pack_docs_add(&j->docs, j->o, &j->files, j->file, text, n, offset);
+    if (pack_docs_add(&j->docs, j->o, &j->files, j->file, text, n, offset, e))
+        return -1;
     d = &j->docs.doc[j->docs.n - 1];
     j->r->documents++;
     j->r->bytes += (int64_t)n;
@@ -435,7 +436,8 @@ static int count_left_out(struct job *j, struct err *e)
 
 static int pack_staged(struct job *j, struct err *e)
 {
-    if ((j->o->near > 0 && pack_near_open(&j->near, j->stage.dir, e)) ||
+    if (pack_docs_open(&j->docs, j->stage.dir, e) ||
+        (j->o->near > 0 && pack_near_open(&j->near, j->stage.dir, e)) ||
         list_inputs(j, e) || each_file(j, 0, scan, e))
         return -1;
     pack_docs_dedup(&j->docs);
@@ -444,7 +446,7 @@ static int pack_staged(struct job *j, struct err *e)
     if (count_left_out(j, e))
         return -1;
     pack_near_release(&j->near);
-    if (pack_docs_split(&j->docs, j->o, &j->files, e) ||
+    if (pack_docs_split(&j->docs, j->o, &j->files, j->stage.dir, e) ||
         hold_validation(j, e) || write_sets(j, e) || tokenize_sets(j, e) ||
         pack_notes_close(&j->notes, e))
         return -1;

@@ -58,15 +58,23 @@ int pack_is_blank(const uint8_t *text, size_t n)
     return 1;
 }
 
-void pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
-                   const struct pack_files *files, uint32_t file,
-                   const uint8_t *text, size_t n, int64_t offset)
+int pack_docs_open(struct pack_docs *docs, const char *dir, struct err *e)
+{
+    memset(docs, 0, sizeof *docs);
+    return pack_table_open(&docs->table, dir, e);
+}
+
+int pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
+                  const struct pack_files *files, uint32_t file,
+                  const uint8_t *text, size_t n, int64_t offset, struct err *e)
 {
     const struct pack_file *f = &files->file[file];
     struct pack_doc *d;
     uint64_t hash[2];
 
-    docs->doc = mem_grow(docs->doc, &docs->cap, docs->n + 1, sizeof *docs->doc);
+    if (pack_table_room(&docs->table, docs->n + 1, sizeof *docs->doc, e))
+        return -1;
+    docs->doc = docs->table.at;
     d = &docs->doc[docs->n++];
     pack_doc_hash(hash, text, n);
     *d = (struct pack_doc){.hash = hash[0],
@@ -79,31 +87,57 @@ void pack_docs_add(struct pack_docs *docs, const struct pack_options *o,
         o->seed, o->split == PACK_BY_DIRECTORY
                      ? hash_xxh3(f->name, directory(f->name, o->split_depth))
                      : d->hash);
+    return 0;
+}
+
+/* --- copies: as many passes over the table as its hashes need, each for a
+ *     range of them */
+
+#define AT_ONCE ((size_t)1 << 20) /* documents of a pass, about */
+
+struct first {
+    uint64_t hash, hash2;
+    size_t doc; /* index + 1; 0: free */
+};
+
+static struct first *first_of(struct first *table, size_t slots,
+                              const struct pack_doc *d)
+{
+    size_t i = d->hash & (slots - 1);
+
+    while (table[i].doc &&
+           (table[i].hash != d->hash || table[i].hash2 != d->hash2))
+        i = (i + 1) & (slots - 1);
+    return &table[i];
 }
 
 void pack_docs_dedup(struct pack_docs *docs)
 {
-    size_t slots = 64, *table;
+    uint64_t passes = 1 + docs->n / AT_ONCE;
+    size_t slots = 64;
+    struct first *table;
 
-    while (slots < 2 * docs->n)
+    while (slots < 2 * docs->n / passes)
         slots *= 2;
-    table = xcalloc(slots, sizeof *table); /* index + 1; 0: free */
-    for (size_t k = 0; k < docs->n; k++) {
-        struct pack_doc *d = &docs->doc[k];
-        size_t i = d->hash & (slots - 1);
+    table = xmalloc(slots * sizeof *table);
+    for (uint64_t pass = 0; pass < passes; pass++) {
+        memset(table, 0, slots * sizeof *table);
+        for (size_t k = 0; k < docs->n; k++) {
+            struct pack_doc *d = &docs->doc[k];
+            struct first *f;
 
-        if (d->set == PACK_NOWHERE)
-            continue;
-        while (table[i] && (docs->doc[table[i] - 1].hash != d->hash ||
-                            docs->doc[table[i] - 1].hash2 != d->hash2))
-            i = (i + 1) & (slots - 1);
-        if (!table[i]) {
-            table[i] = k + 1;
-            continue;
+            if (d->set == PACK_NOWHERE ||
+                (d->hash >> 32) * passes >> 32 != pass)
+                continue;
+            f = first_of(table, slots, d);
+            if (!f->doc) {
+                *f = (struct first){d->hash, d->hash2, k + 1};
+                continue;
+            }
+            d->set = PACK_NOWHERE;
+            d->why = PACK_COPY;
+            d->unit = f->doc - 1;
         }
-        d->set = PACK_NOWHERE;
-        d->why = PACK_COPY;
-        d->unit = table[i] - 1;
     }
     free(table);
 }
@@ -259,13 +293,21 @@ static int64_t take(struct pack_doc **list, size_t n, int64_t target,
 }
 
 static int split_by_share(struct pack_docs *docs, const struct pack_options *o,
-                          struct err *e)
+                          const char *dir, struct err *e)
 {
-    struct pack_doc **list = xcalloc(docs->n + 1, sizeof(*list));
+    struct pack_table table;
+    struct pack_doc **list;
     int64_t bytes = 0, target;
     size_t n = 0;
     int rc = 0;
 
+    if (pack_table_open(&table, dir, e))
+        return -1;
+    if (pack_table_room(&table, docs->n + 1, sizeof(*list), e)) {
+        pack_table_close(&table);
+        return -1;
+    }
+    list = table.at;
     for (size_t k = 0; k < docs->n; k++)
         if (docs->doc[k].set == PACK_TRAIN) {
             list[n++] = &docs->doc[k];
@@ -282,7 +324,7 @@ static int split_by_share(struct pack_docs *docs, const struct pack_options *o,
                      "%" PRId64 " bytes of validation text: give more with "
                      "--valid-bytes, or the text with --valid",
                      n, bytes, target);
-    free(list);
+    pack_table_close(&table);
     return rc;
 }
 
@@ -303,7 +345,8 @@ static int check_not_empty(const struct pack_docs *docs,
 }
 
 int pack_docs_split(struct pack_docs *docs, const struct pack_options *o,
-                    const struct pack_files *files, struct err *e)
+                    const struct pack_files *files, const char *dir,
+                    struct err *e)
 {
     int given = 0; /* validation text given as such */
 
@@ -314,13 +357,13 @@ int pack_docs_split(struct pack_docs *docs, const struct pack_options *o,
     if (o->valid_list && split_by_list(docs, o, files, e))
         return -1;
     given |= o->n_valid_glob || o->valid_list;
-    if (!given && o->split != PACK_WHOLE && split_by_share(docs, o, e))
+    if (!given && o->split != PACK_WHOLE && split_by_share(docs, o, dir, e))
         return -1;
     return check_not_empty(docs, o, e);
 }
 
 void pack_docs_release(struct pack_docs *docs)
 {
-    free(docs->doc);
+    pack_table_close(&docs->table);
     memset(docs, 0, sizeof *docs);
 }

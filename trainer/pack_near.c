@@ -103,9 +103,9 @@ double pack_near_similarity(const uint32_t *a, const uint32_t *b)
 int pack_near_open(struct pack_near *p, const char *dir, struct err *e)
 {
     str_init(&p->pending);
-    if (snprintf(p->path, sizeof p->path, "%s/near.raw", dir) >=
-        (int)sizeof p->path)
+    if (snprintf(p->dir, sizeof p->dir, "%s", dir) >= (int)sizeof p->dir)
         return err_set(e, ERR_USAGE, "%.200s: path too long", dir);
+    snprintf(p->path, sizeof p->path, "%s/near.raw", p->dir);
     p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     return p->fd < 0 ? err_errno(e, "%s", p->path) : 0;
 }
@@ -200,21 +200,34 @@ static int by_value(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-static void search_band(struct search *s, const struct pack_docs *docs,
-                        uint64_t *key, int band)
+/* The keys of all bands, in one pass over the values: band b of a document that
+ * takes part is at key[b * docs->n + i].  Returns how many do. */
+static size_t find_keys(uint64_t *key, const struct pack_near *p,
+                        const struct pack_docs *docs)
 {
-    size_t n = 0, end;
+    size_t n = 0;
 
     for (size_t k = 0; k < docs->n; k++) {
-        const uint32_t *v = values_of(s->p, k) + band * ROWS;
-        uint64_t h = (uint64_t)band;
+        const uint32_t *v = values_of(p, k);
 
         if (docs->doc[k].set == PACK_NOWHERE || v[0] == EMPTY)
             continue;
-        for (int r = 0; r < ROWS; r++)
-            h = mix(h ^ v[r]) + v[r];
-        key[n++] = mix(h) << 32 | k;
+        for (size_t band = 0; band < BANDS; band++, v += ROWS) {
+            uint64_t h = band;
+
+            for (int r = 0; r < ROWS; r++)
+                h = mix(h ^ v[r]) + v[r];
+            key[band * docs->n + n] = mix(h) << 32 | k;
+        }
+        n++;
     }
+    return n;
+}
+
+static void search_band(struct search *s, uint64_t *key, size_t n)
+{
+    size_t end;
+
     qsort(key, n, sizeof *key, by_value);
     for (size_t at = 0; at < n; at = end) {
         end = at + 1;
@@ -241,11 +254,32 @@ static void leave_out(const struct search *s, struct pack_docs *docs)
     }
 }
 
+static int search(struct search *s, struct pack_docs *docs,
+                  struct pack_table *keys, struct pack_table *found,
+                  struct err *e)
+{
+    size_t n;
+
+    if (pack_table_open(keys, s->p->dir, e) ||
+        pack_table_open(found, s->p->dir, e) ||
+        pack_table_room(keys, BANDS * docs->n + 1, sizeof(uint64_t), e) ||
+        pack_table_room(found, docs->n + 1, sizeof *s->near, e))
+        return -1;
+    s->near = found->at;
+    memset(s->near, 0xff, docs->n * sizeof *s->near);
+    n = find_keys(keys->at, s->p, docs);
+    for (size_t band = 0; band < BANDS; band++)
+        search_band(s, (uint64_t *)keys->at + band * docs->n, n);
+    leave_out(s, docs);
+    return 0;
+}
+
 int pack_near_dedup(struct pack_near *p, struct pack_docs *docs,
                     double threshold, struct err *e)
 {
     struct search s = {.p = p, .threshold = threshold};
-    uint64_t *key;
+    struct pack_table keys = {0}, found = {0};
+    int rc;
 
     if (docs->n >= NONE)
         return err_set(e, ERR_USAGE, "%zu documents, at most 2^32 - 2 expected",
@@ -253,13 +287,8 @@ int pack_near_dedup(struct pack_near *p, struct pack_docs *docs,
     if (flush(p, e) || file_map(&p->map, p->path, e))
         return -1;
     BUG_ON(p->map.len != docs->n * PACK_NEAR_VALUES * sizeof(uint32_t));
-    s.near = xmalloc((docs->n + 1) * sizeof *s.near);
-    memset(s.near, 0xff, docs->n * sizeof *s.near);
-    key = xmalloc((docs->n + 1) * sizeof *key);
-    for (int band = 0; band < BANDS; band++)
-        search_band(&s, docs, key, band);
-    leave_out(&s, docs);
-    free(key);
-    free(s.near);
-    return 0;
+    rc = search(&s, docs, &keys, &found, e);
+    pack_table_close(&keys);
+    pack_table_close(&found);
+    return rc;
 }

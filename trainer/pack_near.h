@@ -7,8 +7,9 @@
  * densification, Shrivastava 2017, arXiv 1703.04664); the standard error of
  * the estimate is at most 0.044.  Candidates are those with equal values in
  * one of 25 bands of 5: at a similarity of 0.8 a pair escapes all bands with a
- * probability of 5e-5.  The values (512 bytes a document) go to a file that is
- * mapped; memory is 32 bytes a document. */
+ * probability of 5e-5.  The values (512 bytes a document), the bands (200) and
+ * what is found (16) are in files that are mapped: memory does not grow with
+ * the number of documents. */
 #ifndef LOGLOG_TRAINER_PACK_NEAR_H
 #define LOGLOG_TRAINER_PACK_NEAR_H
 
@@ -25,7 +26,7 @@
 
 struct pack_near {
     int fd; /* of the file of values; -1: closed */
-    char path[PATH_MAX];
+    char dir[PATH_MAX - 16], path[PATH_MAX];
     struct str pending;
     struct file_map map;
 };

@@ -68,6 +68,10 @@ int shard_check_data(const struct shard_set *train,
                      struct shard_set *const *valid, int n_valid,
                      struct err *e);
 
+/* Tokens of the documents whose tokens are those of an earlier document of the
+ * set: what its repeats are.  0 where documents are not known. */
+int64_t shard_repeated(const struct shard_set *set);
+
 /* Copy tokens [from, from + n) into out.  BUG if out of range, or if a token
  * is outside the vocabulary (the file changed after shard_verify). */
 void shard_read(int32_t *out, const struct shard_set *set, int64_t from,

@@ -67,6 +67,41 @@ static int64_t count_shared(const struct shard_set *train, const uint64_t *h,
     return shared;
 }
 
+struct text {
+    uint64_t hash;
+    int64_t tokens;
+};
+
+static int by_text(const void *a, const void *b)
+{
+    const struct text *x = a, *y = b;
+
+    return x->hash != y->hash
+               ? (x->hash < y->hash ? -1 : 1)
+               : (x->tokens > y->tokens) - (x->tokens < y->tokens);
+}
+
+int64_t shard_repeated(const struct shard_set *set)
+{
+    int64_t n = shard_indexed(set) ? shard_info(set)->documents : 0;
+    struct text *list = xcalloc((size_t)n + 1, sizeof *list);
+    int64_t repeated = 0, from;
+
+    for (int64_t k = 0; k < n; k++) {
+        const uint8_t *text;
+        int64_t len = document(&text, set, k);
+
+        list[k].hash = hash_xxh3(text, (size_t)len);
+        shard_document(&from, &list[k].tokens, set, k);
+    }
+    qsort(list, (size_t)n, sizeof *list, by_text);
+    for (int64_t k = 1; k < n; k++)
+        if (!by_text(&list[k], &list[k - 1]))
+            repeated += list[k].tokens;
+    free(list);
+    return repeated;
+}
+
 /* --- sets whose documents are not known: windows of tokens */
 
 #define WINDOW 64

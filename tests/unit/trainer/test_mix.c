@@ -133,6 +133,7 @@ static void copies_are_a_share(void **state)
                             .tokens = 60000,
                             .seed = 2};
     struct mix_report r;
+    struct shard_set *set;
     int seen[DOCUMENTS], copies = 0;
 
     (void)state;
@@ -144,6 +145,11 @@ static void copies_are_a_share(void **state)
     for (int k = 0; k < DOCUMENTS; k++)
         copies += seen[k] > 1 ? seen[k] - 1 : 0;
     assert_true(copies > 0);
+    /* what is there twice is known without being told */
+    assert_int_equal(shard_open(&set, in_dir("copies"), NULL), 0);
+    assert_int_equal(shard_repeated(set), r.duplicated);
+    shard_close(set);
+    assert_int_equal(shard_repeated(sets[0]), 0);
 }
 
 static int by_byte(const void *a, const void *b)

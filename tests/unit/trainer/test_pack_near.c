@@ -115,10 +115,46 @@ static void near_copies_are_left_out(void **state)
     free(docs.doc);
 }
 
+/* More documents than are looked at in one pass: the last 200,000 are copies of
+ * every tenth, in random order of their hashes. */
+static void copies_are_left_out_whatever_their_number(void **state)
+{
+    enum { N = 2000000, COPIES = 200000 };
+    struct pack_docs docs = {0};
+    char dir[] = "/tmp/test_near.XXXXXX";
+    struct err e;
+    size_t wrong = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(pack_docs_open(&docs, dir, &e), 0);
+    assert_int_equal(
+        pack_table_room(&docs.table, N + COPIES, sizeof *docs.doc, &e), 0);
+    docs.doc = docs.table.at;
+    docs.n = N + COPIES;
+    for (size_t k = 0; k < docs.n; k++) {
+        uint64_t of = k < N ? k : 10 * (k - N);
+
+        docs.doc[k].hash = (of + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        docs.doc[k].hash2 = of;
+    }
+    pack_docs_dedup(&docs);
+    for (size_t k = 0; k < docs.n; k++) {
+        const struct pack_doc *d = &docs.doc[k];
+
+        wrong += (d->set == PACK_NOWHERE) != (k >= N);
+        wrong += k >= N && (d->why != PACK_COPY || d->unit != 10 * (k - N));
+    }
+    assert_int_equal(wrong, 0);
+    pack_docs_release(&docs);
+    assert_int_equal(rmdir(dir), 0); /* nothing was left in it */
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(estimate_is_near_the_truth),
     cmocka_unit_test(space_and_case_do_not_count),
     cmocka_unit_test(near_copies_are_left_out),
+    cmocka_unit_test(copies_are_left_out_whatever_their_number),
 };
 
 int main(void)
