@@ -64,7 +64,10 @@ static int no_equal(const char *what, size_t n, const char *pattern,
 /* A property: \p{Han} is the script of that name.  Returns its length. */
 static size_t add_property(struct str *out, const char *p)
 {
-    size_t n = p[2] == '{' ? strcspn(p, "}") + 1 : strnlen(p, 3);
+    const char *end = p[2] == '{' ? strchr(p, '}') : NULL;
+    size_t n = end           ? (size_t)(end - p) + 1
+               : p[2] == '{' ? strlen(p) /* refused when it is compiled */
+                             : strnlen(p, 3);
 
     if (n > 6 && !memchr(p, ':', n) && strncmp(p + 3, "Any", 3)) {
         str_add_n(out, p, 3);

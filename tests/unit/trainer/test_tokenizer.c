@@ -221,6 +221,11 @@ static void unsupported_is_named(void **state)
         {"\"type\":\"BPE\"", "\"type\":\"WordPiece\"", "WordPiece"},
         {"\"pre_tokenizer\":{\"type\":\"ByteLevel\"",
          "\"pre_tokenizer\":{\"type\":\"Metaspace\"", "Metaspace"},
+        /* a property without its end */
+        {"\"pre_tokenizer\":{\"type\":\"ByteLevel\"",
+         "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+         "\"invert\":false,\"pattern\":{\"Regex\":\"\\\\p{Greek\"}",
+         "p{Greek"},
         {"\"merges\":[[", "\"merges\":[[\"nope\",\"x\"],[", "merges[0]"},
     };
     /* clang-format on */
