@@ -27,6 +27,7 @@ int data_text(int argc, char **argv)
     const char **args;
     struct str text;
     struct err e;
+    size_t skip;
     int n, rc;
 
     rc = opts_parse(&text_command, opts, argc, argv, &args, &n, 1, 1, &e);
@@ -50,8 +51,11 @@ int data_text(int argc, char **argv)
         str_clear(&text);
         shard_text(&text, set, from, n_token);
         str_add_n(&text, "", 1);
-        written += (int64_t)text.len;
-        if (fwrite(text.text, 1, text.len, stdout) != text.len)
+        /* a mark of no bytes: a space before the document stands for it */
+        skip = text.len > 1 && !shard_bytes(set, from + n_token - 1, 1);
+        written += (int64_t)(text.len - skip);
+        if (fwrite(text.text + skip, 1, text.len - skip, stdout) !=
+            text.len - skip)
             rc = err_errno(&e, "standard output");
     }
     str_release(&text);

@@ -82,6 +82,7 @@ refuses 2 'data synth: .* coupling 1' \
         wc -c)") || not_ok "data text"
 
 # under a tokenizer: the text comes back, and the bytes are the same
+"$LOGLOG" data text packed/valid >packed.txt
 tokenizers=$(dirname "$0")/../golden/tokenizers
 if "$LOGLOG" data tokenize --tokenizer "$tokenizers/gpt2.json" --out bpe \
     packed >out 2>err; then
@@ -93,10 +94,21 @@ if "$LOGLOG" data tokenize --tokenizer "$tokenizers/gpt2.json" --out bpe \
         cut -d'"' -f8 out >"$t.sha"
     done
     cmp -s bpe.sha bpe2.sha || not_ok "pack and tokenize differ"
+    "$LOGLOG" data text bpe/valid >bpe.txt
+    cmp -s packed.txt bpe.txt || not_ok "the text of tokens is another"
     exits 0 "$LOGLOG" data sample --documents 1 bpe/valid
     says '^[0-9]+$'
 else
     grep -q 'this build has no PCRE2' err || not_ok "data tokenize: $(cat err)"
+fi
+# the space that SentencePiece puts before a document is not of its text
+if "$LOGLOG" data tokenize --tokenizer "$tokenizers/llama.model" --out llama \
+    packed >out 2>err; then
+    "$LOGLOG" data text llama/valid | cmp -s - packed.txt ||
+        not_ok "the text of a SentencePiece set is another"
+else
+    grep -q 'this build has no SentencePiece' err ||
+        not_ok "data tokenize: $(cat err)"
 fi
 refuses 2 'no tokenizer: expected bytes' \
     "$LOGLOG" data tokenize --tokenizer text --out x packed
