@@ -19,6 +19,7 @@ int study_data_read(struct study_data *d, const struct study *study,
 {
     struct shard_set *train = NULL, *valid[TRAIN_SETS] = {NULL};
     int rc = -1, n = study->n_valid;
+    double repeated;
 
     memset(d, 0, sizeof *d);
     if (n > TRAIN_SETS)
@@ -38,12 +39,12 @@ int study_data_read(struct study_data *d, const struct study *study,
         log_info("%s: checking every byte", study->train);
     if (shard_check_data(train, valid, n, e))
         goto out;
-    d->repeated_tokens = (double)shard_repeated(train);
-    if (d->repeated_tokens > SAY_REPEATED * d->train_tokens)
+    repeated = (double)shard_repeated(train);
+    if (repeated > SAY_REPEATED * d->train_tokens)
         log_info("%s: %.1f %% of its tokens are copies of documents before "
                  "them; they are not counted as distinct",
-                 study->train, 100 * d->repeated_tokens / d->train_tokens);
-    d->train_tokens -= d->repeated_tokens;
+                 study->train, 100 * repeated / d->train_tokens);
+    d->train_tokens -= repeated;
     rc = shard_data_id(d->data, train, valid, n);
     if (rc)
         err_set(e, ERR_USAGE, "%s: data without identity", study->train);

@@ -31,7 +31,6 @@ struct study_run;
 /* Data facts that the plan needs; from the packed sets. */
 struct study_data {
     double train_tokens;     /* distinct: copies of documents left out */
-    double repeated_tokens;  /* those copies */
     double valid_tokens;     /* of all sets */
     char data[SPEC_DATA_ID]; /* identity */
 };
