@@ -39,7 +39,8 @@ double run_flops_exact(const struct run_spec *s); /* exact D */
 int run_leaves(const struct run_spec *s);
 
 /* Bytes a run needs on one CPU member of a gang of g: parameters, two moments,
- * gradients, packed weights, activations of one sequence, logits. */
+ * gradients, packed weights, activations of one sequence, logits.  While a
+ * checkpoint is written beside the steps, run_checkpoint_bytes more. */
 double run_bytes(const struct run_spec *s, int gang);
 
 /* Bytes of its checkpoint: parameters and two moments. */
