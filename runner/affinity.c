@@ -80,56 +80,87 @@ static void widen_to_nodes(hwloc_topology_t topology, hwloc_cpuset_t set)
     hwloc_bitmap_free(nodes);
 }
 
-static int bind(hwloc_topology_t topology, enum affinity how, int place,
-                int places, char *text, size_t room, struct err *e)
+/* The cores next to a device; NULL when hwloc does not know it. */
+static hwloc_cpuset_t beside(hwloc_topology_t topology, const char *pci)
+{
+    hwloc_obj_t device =
+        pci && *pci ? hwloc_get_pcidev_by_busidstring(topology, pci) : NULL;
+    hwloc_obj_t near =
+        device ? hwloc_get_non_io_ancestor_obj(topology, device) : NULL;
+
+    return near && near->cpuset && !hwloc_bitmap_iszero(near->cpuset)
+               ? hwloc_bitmap_dup(near->cpuset)
+               : NULL;
+}
+
+/* What this slot gets, the caller's to free; NULL: it stays as it is. */
+static hwloc_cpuset_t choose(hwloc_topology_t topology, enum affinity how,
+                             const struct affinity_slot *slot)
 {
     hwloc_cpuset_t set;
-    char list[64];
-    int rc;
 
     if (how == AFFINITY_AUTO)
         how = decide(topology);
     if (how == AFFINITY_NONE)
-        return 0;
-    set = share(topology, place, places);
+        return NULL;
+    set = beside(topology, slot->pci);
+    if (set)
+        return set;
+    set = share(topology, slot->place, slot->places);
     if (how == AFFINITY_NUMA)
         widen_to_nodes(topology, set);
-    hwloc_bitmap_list_snprintf(list, sizeof list, set);
-    rc = hwloc_set_cpubind(topology, set, HWLOC_CPUBIND_PROCESS);
-    if (rc)
-        err_errno(e, "cores %s", list);
-    else
-        snprintf(text, room, "cores %s", list);
-    hwloc_bitmap_free(set);
-    return rc ? -1 : 0;
+    return set;
 }
 
-int affinity_bind(enum affinity how, int place, int places, char *text,
-                  size_t room, struct err *e)
+/* The topology with its PCI devices. */
+static int read_machine(hwloc_topology_t *topology, struct err *e)
+{
+    if (hwloc_topology_init(topology))
+        return err_set(e, ERR_ENV, "hwloc cannot start");
+    hwloc_topology_set_io_types_filter(*topology,
+                                       HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    if (!hwloc_topology_load(*topology))
+        return 0;
+    hwloc_topology_destroy(*topology);
+    return err_set(e, ERR_ENV, "hwloc cannot read this machine");
+}
+
+static int place(enum affinity how, const struct affinity_slot *slot, int bind,
+                 char *text, size_t room, struct err *e)
 {
     hwloc_topology_t topology;
-    int rc;
+    hwloc_cpuset_t set;
+    char list[64];
+    int rc = 0;
 
     text[0] = '\0';
-    if (how == AFFINITY_NONE || place < 0 || place >= places)
+    if (how == AFFINITY_NONE || slot->place < 0 || slot->place >= slot->places)
         return 0;
-    if (hwloc_topology_init(&topology))
-        return err_set(e, ERR_ENV, "hwloc cannot start");
-    rc = hwloc_topology_load(topology)
-             ? err_set(e, ERR_ENV, "hwloc cannot read this machine")
-             : bind(topology, how, place, places, text, room, e);
+    if (read_machine(&topology, e))
+        return -1;
+    set = choose(topology, how, slot);
+    if (set) {
+        hwloc_bitmap_list_snprintf(list, sizeof list, set);
+        if (bind)
+            rc = hwloc_set_cpubind(topology, set, HWLOC_CPUBIND_PROCESS);
+        if (rc)
+            rc = err_errno(e, "cores %s", list);
+        else
+            snprintf(text, room, "cores %s", list);
+        hwloc_bitmap_free(set);
+    }
     hwloc_topology_destroy(topology);
     return rc;
 }
 
 #else
 
-int affinity_bind(enum affinity how, int place, int places, char *text,
-                  size_t room, struct err *e)
+static int place(enum affinity how, const struct affinity_slot *slot, int bind,
+                 char *text, size_t room, struct err *e)
 {
     (void)how;
-    (void)place;
-    (void)places;
+    (void)slot;
+    (void)bind;
     (void)room;
     (void)e;
     text[0] = '\0';
@@ -137,3 +168,15 @@ int affinity_bind(enum affinity how, int place, int places, char *text,
 }
 
 #endif
+
+int affinity_bind(enum affinity how, const struct affinity_slot *slot,
+                  char *text, size_t room, struct err *e)
+{
+    return place(how, slot, 1, text, room, e);
+}
+
+int affinity_say(enum affinity how, const struct affinity_slot *slot,
+                 char *text, size_t room, struct err *e)
+{
+    return place(how, slot, 0, text, room, e);
+}

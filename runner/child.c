@@ -11,6 +11,7 @@
 #include "runner/signals.h"
 #include "runner/stand_in.h"
 #include "runner/tape.h"
+#include "trainer/device.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -194,19 +195,37 @@ static int run_train(struct train_result *result, struct work *w,
     return train(result, &job->spec, &env, obs, e);
 }
 
+/* The device of this slot (train_device.c), if it has one. */
+static void find_device(struct engine_device *d, const struct msg_assign *job)
+{
+    const struct engine_api *api;
+    struct err e;
+    int n;
+
+    memset(d, 0, sizeof *d);
+    if (job->device == DEVICE_CPU ||
+        device_open(&api, (enum device_kind)job->device, &e) || !api ||
+        api->devices(&n, &e) || n < 1)
+        return;
+    if (api->describe(d, job->place % n, &e))
+        memset(d, 0, sizeof *d);
+}
+
 /* To the cores of this slot, once: a child stays with its slot.  Where it
  * cannot be bound it trains as well, if slower. */
 static void take_place(int *placed, const struct msg_setup *setup,
                        const struct msg_assign *job)
 {
+    struct engine_device d;
+    const struct affinity_slot slot = {job->place, job->places, d.pci};
     char text[80];
     struct err e;
 
     if (*placed)
         return;
     *placed = 1;
-    if (affinity_bind((enum affinity)setup->bind, job->place, job->places, text,
-                      sizeof text, &e))
+    find_device(&d, job);
+    if (affinity_bind((enum affinity)setup->bind, &slot, text, sizeof text, &e))
         log_warn("not bound: %s", e.text);
     else if (text[0])
         log_debug("bound to %s", text);

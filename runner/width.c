@@ -8,10 +8,22 @@
 #include <string.h>
 
 /* Longest run allowed, as a multiple of the ideal makespan (all work spread
- * evenly over all slots); from no widening to a lot. */
-static const double limits[] = {INFINITY, 1, 0.7, 0.5, 0.35, 0.25, 0.18, 0.125};
+ * evenly over all slots); from no widening to a lot.  Where runs are few a slot
+ * the makespan jumps about between limits: more of them are tried. */
+#define LIMIT_MOST 1.1
+#define LIMIT_LEAST 0.12
+#define LIMITS_FEW 8
+#define LIMITS_MANY 26
+#define MANY_RUNS 2000
 
 #define WORTH 0.99 /* a wider plan must be this much shorter */
+
+static double limit(int k, int limits)
+{
+    return k ? LIMIT_MOST *
+                   pow(LIMIT_LEAST / LIMIT_MOST, (double)(k - 1) / (limits - 2))
+             : INFINITY;
+}
 
 double width_seconds(double seconds, int g)
 {
@@ -128,7 +140,8 @@ void width_choose(struct sched_job *job, const int *most, size_t n,
 {
     struct sched_job *alone, *trial;
     double ideal = 0, best = INFINITY;
-    int widest = widest_node(on);
+    int widest = widest_node(on),
+        limits = n > MANY_RUNS ? LIMITS_FEW : LIMITS_MANY;
 
     if (!n)
         return;
@@ -137,10 +150,11 @@ void width_choose(struct sched_job *job, const int *most, size_t n,
     memcpy(alone, job, n * sizeof *alone);
     for (size_t i = 0; i < n; i++)
         ideal += alone[i].seconds / on->n_slots;
-    for (size_t k = 0; k < ARRAY_LEN(limits); k++) {
+    /* no plan is shorter than the ideal */
+    for (int k = 0; k < limits && best * WORTH > ideal; k++) {
         double makespan;
 
-        widen(trial, alone, most, n, limits[k] * ideal, widest);
+        widen(trial, alone, most, n, limit(k, limits) * ideal, widest);
         makespan = width_makespan(trial, n, on);
         if (makespan < best * WORTH || k == 0) {
             memcpy(job, trial, n * sizeof *job);

@@ -87,6 +87,11 @@ static int describe(struct engine_device *d, int device, struct err *e)
     for (int i = 0; i < 16; i++)
         snprintf(d->uuid + 2 * i, 3, "%02x",
                  static_cast<unsigned>(p.uuid.bytes[i]) & 0xffu);
+    if (p.pciDomainID || p.pciBusID || p.pciDeviceID)
+        snprintf(d->pci, sizeof d->pci, "%04x:%02x:%02x.0",
+                 static_cast<unsigned>(p.pciDomainID) & 0xffffu,
+                 static_cast<unsigned>(p.pciBusID) & 0xffu,
+                 static_cast<unsigned>(p.pciDeviceID) & 0xffu);
     d->major = p.major;
     d->minor = p.minor;
     d->bytes = p.totalGlobalMem;

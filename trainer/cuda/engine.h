@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENGINE_ABI 4
+#define ENGINE_ABI 5
 #define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
 
 struct engine;
@@ -33,6 +33,7 @@ struct engine;
 struct engine_device {
     char name[64];
     char uuid[40];    /* hex: two members on one device have the same */
+    char pci[16];     /* "0000:17:00.0"; "" not known */
     int major, minor; /* compute capability; at least 8.0 is needed */
     uint64_t bytes;   /* of memory, free or not */
 };

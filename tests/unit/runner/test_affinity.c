@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,7 +49,8 @@ static cpu_set_t bound(enum affinity how, int place, const cpu_set_t *all)
         struct err e;
 
         sched_setaffinity(0, sizeof one, &one);
-        if (affinity_bind(how, place, 2, text, sizeof text, &e) ||
+        if (affinity_bind(how, &(struct affinity_slot){place, 2, ""}, text,
+                          sizeof text, &e) ||
             sched_getaffinity(0, sizeof set, &set) ||
             write(fd[1], &set, sizeof set) != sizeof set)
             _exit(1);
@@ -96,12 +98,49 @@ static void a_launcher_is_respected(void **state)
     assert_int_equal(CPU_COUNT(&set), 1);
 }
 
+/* Two packages of four cores, each a NUMA node with two GPUs. */
+static void a_device_takes_its_slot_along(void **state)
+{
+    static const struct {
+        struct affinity_slot slot;
+        const char *cores;
+    } cases[] = {
+        {{0, 4, "0000:17:00.0"}, "cores 0-3"},
+        {{1, 4, "0000:65:00.0"}, "cores 0-3"},
+        {{2, 4, "0000:98:00.0"}, "cores 4-7"},
+        {{3, 4, "0000:e3:00.0"}, "cores 4-7"},
+        {{0, 4, "0000:e3:00.0"}, "cores 4-7"}, /* whatever the slot */
+        {{3, 4, "0000:aa:00.0"}, "cores 4-7"}, /* not known: as on the CPU */
+        {{0, 4, ""}, "cores 0-3"},
+    };
+    enum affinity how;
+    char text[64];
+    struct err e;
+
+    (void)state;
+    if (affinity_parse(&how, "numa", &e))
+        skip(); /* built without hwloc */
+    setenv("HWLOC_XMLFILE", TWO_NODES, 1);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(
+            affinity_say(how, &cases[i].slot, text, sizeof text, &e), 0);
+        assert_string_equal(text, cases[i].cores);
+    }
+    assert_int_equal(affinity_say(AFFINITY_SPREAD,
+                                  &(struct affinity_slot){2, 4, ""}, text,
+                                  sizeof text, &e),
+                     0);
+    assert_string_equal(text, "cores 4-5");
+    unsetenv("HWLOC_XMLFILE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_checked),
         cmocka_unit_test(slots_share_the_cores),
         cmocka_unit_test(a_launcher_is_respected),
+        cmocka_unit_test(a_device_takes_its_slot_along),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

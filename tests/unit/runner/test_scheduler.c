@@ -188,6 +188,33 @@ static void slots_stay_busy_and_the_makespan_is_near_its_bound(void **state)
                     check_study(slots[i], per_node[k], noise / 100.0);
 }
 
+/* The same with the widths that a launch would choose. */
+static void chosen_widths_keep_it_near_its_bound(void **state)
+{
+    static const int slots[] = {8, 64, 256};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+        struct sched_job job[400];
+        int most[400], node[SLOTS_MAX];
+        struct width_slots on = {slots[i], slots[i] / 8, node};
+        double work = 0, longest = 0, makespan;
+
+        for (int k = 0; k < slots[i]; k++)
+            node[k] = k / 8;
+        for (int k = 0; k < 400; k++)
+            most[k] = 8;
+        make_jobs(job, 400);
+        width_choose(job, most, 400, &on);
+        for (int k = 0; k < 400; k++) {
+            work += job[k].seconds * job[k].gang / slots[i];
+            longest = fmax(longest, job[k].seconds);
+        }
+        makespan = width_makespan(job, 400, &on);
+        assert_true(makespan <= 1.08 * fmax(work, longest));
+    }
+}
+
 static void the_longest_run_starts_first(void **state)
 {
     static const int node[] = {0};
@@ -414,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_stay_busy_and_the_makespan_is_near_its_bound),
+        cmocka_unit_test(chosen_widths_keep_it_near_its_bound),
         cmocka_unit_test(the_longest_run_starts_first),
         cmocka_unit_test(a_short_run_fills_the_gap_and_a_long_one_does_not),
         cmocka_unit_test(a_gang_takes_one_node_and_the_tightest_hole),
