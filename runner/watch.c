@@ -20,12 +20,16 @@ void watch_hung(struct coordinator *c)
 
     for (struct attempt *a = c->active; a; a = a->next) {
         char why[PROTO_TEXT];
+        double step = pulse_median(&a->pulse);
+        int n;
 
         if (a->failing || !pulse_hung(&a->pulse, now))
             continue;
-        snprintf(why, sizeof why,
-                 "hung: no progress for %.0f s (a step takes %.3g s)",
-                 now - a->pulse.seen, pulse_median(&a->pulse));
+        n = snprintf(why, sizeof why, "hung: no progress for %.0f s",
+                     now - a->pulse.seen);
+        if (step > 0)
+            snprintf(why + n, sizeof why - (size_t)n, " (a step takes %.3g s)",
+                     step);
         dispatch_fail(c, a, why);
     }
 }
