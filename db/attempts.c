@@ -7,6 +7,7 @@
 #include "db/journal.h"
 #include "db/runs.h"
 #include "db/sql.h"
+#include "db/thin.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -211,21 +212,25 @@ static int trim(struct store *db, const char *text, const char *key,
 static void log_end(struct store *db, int64_t run, int64_t attempt,
                     const struct db_outcome *o)
 {
-    journal_op(
-        db, "end",
-        json_pack("{s:I, s:I, s:s, s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
-                  "s:o, s:o, s:o, s:o}",
-                  "run", (json_int_t)run, "attempt", (json_int_t)attempt,
-                  "state", run_state_name(o->state), "reason",
-                  journal_text(o->reason), "preempted", o->preempted, "steps",
-                  (json_int_t)o->steps, "tokens", (json_int_t)o->tokens, "loss",
-                  journal_real(o->loss), "bpb", journal_real(o->bpb), "epochs",
-                  journal_real(o->epochs), "train_seconds",
-                  journal_real(o->train_seconds), "eval_seconds",
-                  journal_real(o->eval_seconds), "checkpoint_seconds",
-                  journal_real(o->checkpoint_seconds), "data_seconds",
-                  journal_real(o->data_seconds), "resumed",
-                  o->begun ? json_integer(o->resumed) : json_null()));
+    json_t *op = json_pack(
+        "{s:I, s:I, s:s, s:o, s:i, s:I, s:I, s:o, s:o, s:o, s:o, "
+        "s:o, s:o, s:o, s:o}",
+        "run", (json_int_t)run, "attempt", (json_int_t)attempt, "state",
+        run_state_name(o->state), "reason", journal_text(o->reason),
+        "preempted", o->preempted, "steps", (json_int_t)o->steps, "tokens",
+        (json_int_t)o->tokens, "loss", journal_real(o->loss), "bpb",
+        journal_real(o->bpb), "epochs", journal_real(o->epochs),
+        "train_seconds", journal_real(o->train_seconds), "eval_seconds",
+        journal_real(o->eval_seconds), "checkpoint_seconds",
+        journal_real(o->checkpoint_seconds), "data_seconds",
+        journal_real(o->data_seconds), "resumed",
+        o->begun ? json_integer(o->resumed) : json_null());
+
+    if (retain_some(&o->keep)) {
+        json_object_set_new(op, "every", json_integer(o->keep.every));
+        json_object_set_new(op, "per_decade", json_integer(o->keep.per_decade));
+    }
+    journal_op(db, "end", op);
 }
 
 static int end(struct store *db, int64_t run, int64_t attempt,
@@ -247,7 +252,8 @@ static int end(struct store *db, int64_t run, int64_t attempt,
     if (run_state_final(o->state) &&
         (trim(db, sql_trim_steps, ":num", r.num, o->steps, e) ||
          trim(db, sql_trim_evals, ":run", run, o->steps, e) ||
-         trim(db, sql_trim_positions, ":run", run, o->steps, e)))
+         trim(db, sql_trim_positions, ":run", run, o->steps, e) ||
+         thin_run(NULL, db, r.num, &o->keep, e)))
         return -1;
     log_end(db, run, attempt, o);
     return 0;

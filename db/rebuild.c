@@ -156,6 +156,7 @@ static int do_end(struct store *db, const json_t *o, struct err *e)
         .eval_seconds = real(o, "eval_seconds"),
         .checkpoint_seconds = real(o, "checkpoint_seconds"),
         .data_seconds = real(o, "data_seconds"),
+        .keep = {integer(o, "every"), integer(o, "per_decade")},
     };
 
     if (state < 0)

@@ -11,6 +11,7 @@
 #include "db/run_state.h"
 #include "db/store.h"
 #include "sweep/plan.h"
+#include "sweep/retain.h"
 
 #include <stdint.h>
 
@@ -76,6 +77,7 @@ struct db_outcome {
     int64_t steps, tokens;
     double loss, bpb, epochs, train_seconds, eval_seconds, checkpoint_seconds;
     double data_seconds; /* of train_seconds: waiting for tokens */
+    struct retain keep;  /* of the steps, when the run is over with this */
 };
 /* End an attempt.  NaN is stored as NULL.  Returns 1 and writes nothing if it
  * is not the run's current attempt. */

@@ -6,7 +6,6 @@
 #include "db/sql.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,57 +77,4 @@ int db_vacuum(struct store *db, struct err *e)
 int db_journal(struct store *db, int on, struct err *e)
 {
     return journal_switch(db, on, e);
-}
-
-/* --- thin --- */
-
-struct rule {
-    int64_t every;
-    double per_decade;
-};
-
-/* keep_step(step): 1 when a rule keeps it. */
-static void keep_step(sqlite3_context *ctx, int n, sqlite3_value **arg)
-{
-    const struct rule *r = sqlite3_user_data(ctx);
-    int64_t step = sqlite3_value_int64(arg[0]);
-    int keep = 0;
-
-    (void)n;
-    if (r->every > 0)
-        keep |= step % r->every == 0;
-    if (r->per_decade > 0)
-        keep |= step < 2 || floor(r->per_decade * log10((double)step)) >
-                                floor(r->per_decade * log10((double)step - 1));
-    sqlite3_result_int(ctx, keep);
-}
-
-static const char sql_thin[] =
-    "DELETE FROM step WHERE run IN (SELECT num FROM run "
-    "WHERE state NOT IN ('pending', 'running')) AND NOT keep_step(step) "
-    "AND step NOT IN (SELECT min(s.step) FROM step s WHERE s.run = step.run "
-    "UNION ALL SELECT max(s.step) FROM step s WHERE s.run = step.run)";
-
-int db_thin(int64_t *dropped, struct store *db, int64_t every,
-            int64_t per_decade, struct err *e)
-{
-    struct rule r = {every, (double)per_decade};
-    struct sql q = {0};
-    int rc;
-
-    if (every < 0 || per_decade < 0 || (every == 0 && per_decade == 0))
-        return err_set(e, ERR_USAGE, "a rule for what to keep is expected");
-    if (sqlite3_create_function(db->h, "keep_step", 1,
-                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, &r,
-                                keep_step, NULL, NULL))
-        return sql_fail(db, NULL, e);
-    rc = sql_prepare(&q, db, sql_thin, e) || sql_run(&q, e) ? -1 : 0;
-    sql_close(&q);
-    if (!rc)
-        *dropped = sqlite3_changes64(db->h);
-    sqlite3_create_function(db->h, "keep_step", 1, SQLITE_UTF8, NULL, NULL,
-                            NULL, NULL);
-    if (!rc && db->journal)
-        rc = journal_restart(db, e);
-    return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "db/store.h"
+#include "sweep/retain.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -25,12 +26,11 @@ int db_vacuum(struct store *db, struct err *e);
 /* Keep a journal beside the file, made from what is in it, or keep none. */
 int db_journal(struct store *db, int on, struct err *e);
 
-/* Drop step rows of finished runs but every `every`-th (0: no such rule) or
- * `per_decade` evenly spaced in log(step) (0: no such rule); the first and the
- * last of a run always stay, and so does every evaluation.  *dropped counts
- * them.  The file shrinks by db_vacuum. */
-int db_thin(int64_t *dropped, struct store *db, int64_t every,
-            int64_t per_decade, struct err *e);
+/* Drop the step rows of finished runs that the rule does not keep; the first
+ * and the last of a run always stay, and so does every evaluation.  *dropped
+ * counts them.  The file shrinks by db_vacuum. */
+int db_thin(int64_t *dropped, struct store *db, const struct retain *r,
+            struct err *e);
 
 struct merge {
     int64_t studies, runs, completed, same, conflicts;

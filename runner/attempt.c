@@ -47,14 +47,16 @@ static void from_failure(struct db_outcome *o, const struct attempt *a,
                                                                 : RUN_FAILED;
 }
 
-void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most)
+void attempt_outcome(struct db_outcome *o, const struct attempt *a,
+                     const struct study *s)
 {
     memset(o, 0, sizeof *o);
     o->loss = o->bpb = NAN;
     o->begun = a->begun;
     o->resumed = a->resumed;
+    o->keep = s->log;
     if (a->failing)
-        from_failure(o, a, most);
+        from_failure(o, a, s->max_attempts);
     else
         from_result(o, &a->result);
     if (!o->reason && a->why[0])

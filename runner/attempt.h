@@ -5,6 +5,7 @@
 #include "runner/gang.h"
 #include "runner/jobs.h"
 #include "runner/pulse.h"
+#include "sweep/study.h"
 
 struct attempt {
     struct attempt *next;
@@ -27,8 +28,9 @@ struct attempt {
     struct train_result result;
 };
 
-/* What the database is told when the last member is through.  failures: of the
- * run before this attempt, of at most `most`. */
-void attempt_outcome(struct db_outcome *o, const struct attempt *a, int most);
+/* What the database is told when the last member is through: the study says how
+ * many attempts a run has and which of its steps are kept. */
+void attempt_outcome(struct db_outcome *o, const struct attempt *a,
+                     const struct study *s);
 
 #endif

@@ -125,7 +125,7 @@ static int do_thin(const struct settings *s, const char **args, int n,
                        "db thin: --every K or --per-decade K expected");
     if (store_open(&db, args[0], STORE_WRITE, e))
         return -1;
-    rc = db_thin(&dropped, db, s->every, s->per_decade, e);
+    rc = db_thin(&dropped, db, &(struct retain){s->every, s->per_decade}, e);
     store_close(db);
     if (!rc)
         printf("%s: %lld step rows dropped; `loglog db vacuum` makes the file "

@@ -131,7 +131,7 @@ static void finish(struct coordinator *c, struct attempt *a)
             break;
         }
     c->n_active--;
-    attempt_outcome(&o, a, coordinator_tenant(c, job)->study.max_attempts);
+    attempt_outcome(&o, a, &coordinator_tenant(c, job)->study);
     kind = tell(text, c, a, &o);
     WITH_ROOM(c, rc, record_end(c, a, &o, kind, text, &e));
     if (rc) {

@@ -22,7 +22,11 @@
 
 static const struct field top_fields[] = {
     {"study", OWN}, {"data", OWN}, {"model", OWN}, {"train", OWN},
-    {"stages", OWN},
+    {"log", OWN}, {"stages", OWN},
+};
+static const struct field log_fields[] = {
+    {"every",      FIELD_I64, 0, NULL, AT(log.every), 0, 1e15},
+    {"per_decade", FIELD_I64, 0, NULL, AT(log.per_decade), 0, 1e6},
 };
 static const struct field data_fields[] = {
     {"train", OWN},
@@ -81,7 +85,8 @@ const struct section section_top       = SECTION(top),
                      section_model     = SECTION(model),
                      section_train     = SECTION(train),
                      section_optimizer = SECTION(optimizer),
-                     section_schedule  = SECTION(schedule);
+                     section_schedule  = SECTION(schedule),
+                     section_log       = SECTION(log);
 
 /* What `preset: paper` sets before the other keys of its map are read:
  * DeepSeek LLM section 2 and Table 2; the aspect lies between those of its
@@ -307,6 +312,7 @@ static int read_root(struct study *s, const struct doc *d, struct err *e)
     int root = doc_root(d), name = doc_get(d, root, "study");
     int data = doc_get(d, root, "data"), model = doc_get(d, root, "model");
     int train = doc_get(d, root, "train"), stages = doc_get(d, root, "stages");
+    int log = doc_get(d, root, "log");
     int64_t seed[STUDY_SEEDS] = {1};
     int n_seed = 1;
 
@@ -315,12 +321,14 @@ static int read_root(struct study *s, const struct doc *d, struct err *e)
     for (size_t i = 0; i < section_top.n; i++) {
         const char *key = section_top.field[i].key;
         if (!doc_get(d, root, key) && strcmp(key, "model") &&
-            strcmp(key, "train"))
+            strcmp(key, "train") && strcmp(key, "log"))
             return doc_error(d, root, e, "the study: missing key '%s'", key);
     }
     if (doc_name(s->name, sizeof s->name, d, name, "study", e) ||
         read_data(s, d, data, e) || (model && read_model(s, d, model, e)) ||
-        (train && read_train(s, seed, &n_seed, d, train, e)))
+        (train && read_train(s, seed, &n_seed, d, train, e)) ||
+        (log && (section_check(&section_log, 0, d, log, "log", e) ||
+                 section_read(s, &s->base, &section_log, d, log, e))))
         return -1;
     return stages_read(s, d, stages, seed, n_seed, e);
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "sweep/device_kind.h"
+#include "sweep/retain.h"
 #include "sweep/shape.h"
 #include "sweep/spec.h"
 
@@ -101,6 +102,7 @@ struct study {
     int max_attempts;
     int gang; /* processes a run; 0: by rule */
     enum device_kind device;
+    struct retain log; /* of the steps of finished runs */
     int n_stage;
     struct stage stage[STUDY_STAGES];
 };

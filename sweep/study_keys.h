@@ -35,7 +35,8 @@ struct section {
     size_t n;
 };
 extern const struct section section_top, section_data, section_model,
-    section_train, section_optimizer, section_schedule, section_stage;
+    section_train, section_optimizer, section_schedule, section_log,
+    section_stage;
 
 #define FIELDS_MAX 24
 

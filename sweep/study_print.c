@@ -159,6 +159,11 @@ void study_print(struct str *out, const struct study *s)
     print_fields(out, s, &s->base, &section_schedule, 0, "", ", ");
     str_add(out, "}");
     print_fields(out, s, &s->base, &section_train, 0, "\n  ", "\n  ");
+    if (retain_some(&s->log)) {
+        str_add(out, "\nlog: {");
+        print_fields(out, s, NULL, &section_log, 0, "", ", ");
+        str_add(out, "}");
+    }
     str_add(out, "\nstages:\n");
     for (int i = 0; i < s->n_stage; i++)
         print_stage(out, &s->stage[i]);

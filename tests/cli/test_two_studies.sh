@@ -36,8 +36,21 @@ says '^2$'
 
 # the same name with another content is a mistake until it is said
 sed 's/4e-3/2e-3/' tiny.yaml >changed.yaml
+echo 'log: {every: 10}' >>changed.yaml
 refuses 2 "study 'tiny' was started with another study file" \
     "$LOGLOG" run changed.yaml --db both.db
 run "$LOGLOG" run changed.yaml --db both.db --replace
 [ "$rc" -le 1 ] || not_ok "--replace: exit $rc"
+
+# what was trained since keeps every tenth step, its first and its last, and
+# every evaluation
+cat >kept.sql <<'SQL'
+SELECT count(DISTINCT run), sum(step % 10 AND step <> 1 AND step <> steps),
+       max(step = 1) AND max(step = steps),
+       (SELECT count(DISTINCT run) FROM evaluations JOIN runs USING (run)
+        WHERE lr = 2e-3 AND study = 'tiny')
+FROM curves c JOIN runs r USING (run) WHERE r.lr = 2e-3 AND study = 'tiny'
+SQL
+exits 0 "$LOGLOG" query both.db --csv "$(cat kept.sql)"
+says '^4,0,1,4$'
 conclude

@@ -152,7 +152,7 @@ static void vacuum_gives_room_back(void **state)
     fill(l, 20, 500);
     ok(db_vacuum(l->db, &err));
     before = size_of(l->path);
-    ok(db_thin(&dropped, l->db, 100, 0, &err));
+    ok(db_thin(&dropped, l->db, &(struct retain){100, 0}, &err));
     ok(db_vacuum(l->db, &err));
     assert_true(size_of(l->path) < before / 2);
     assert_int_equal(check(l->db, NULL), 0);
@@ -174,8 +174,9 @@ static void thinning_keeps_what_the_rule_says(void **state)
     lab_begin(l, p.id);
     ok(db_steps_add(l->db, &s, 1, &err));
     ok(db_evals_add(l->db, &v, 1, &err));
-    refused(db_thin(&dropped, l->db, 0, 0, &err), ERR_USAGE, "rule");
-    ok(db_thin(&dropped, l->db, 30, 0, &err));
+    refused(db_thin(&dropped, l->db, &(struct retain){0, 0}, &err), ERR_USAGE,
+            "rule");
+    ok(db_thin(&dropped, l->db, &(struct retain){.every = 30}, &err));
     /* 1, 30, 60, 90 and the last of 95; twice */
     assert_int_equal(dropped, 2 * (95 - 5));
     kept = lab_print(l->db,
@@ -196,7 +197,7 @@ static void thinning_by_logarithm_is_even(void **state)
     int64_t dropped;
 
     fill(l, 1, 1000);
-    ok(db_thin(&dropped, l->db, 0, 10, &err));
+    ok(db_thin(&dropped, l->db, &(struct retain){.per_decade = 10}, &err));
     assert_number(l->db,
                   "SELECT count(*) FROM curves WHERE step > 10 "
                   "AND step <= 100",
@@ -205,6 +206,38 @@ static void thinning_by_logarithm_is_even(void **state)
                   "SELECT count(*) FROM curves WHERE step > 100 "
                   "AND step <= 1000",
                   10);
+}
+
+/* A run over with a rule has what the rule keeps from then on, also when it is
+ * made again from the journal; while it may go on it has all. */
+static void a_run_keeps_what_its_study_asks(void **state)
+{
+    struct lab *l = *state;
+    int64_t found;
+    struct planned p = lab_run(0, 64, 1e-3, 99);
+    struct db_eval v = {.run = p.id, .attempt = 2, .step = 3, .set = "valid"};
+    struct db_outcome o = {.state = RUN_PENDING,
+                           .steps = 95,
+                           .tokens = 95,
+                           .keep = {.every = 30, .per_decade = 1}};
+
+    ok(db_plan_put(l->db, l->study, "hyper", &p, 1, &err));
+    lab_begin(l, p.id);
+    for (int i = 1; i <= 95; i++) {
+        struct db_step s = {.run = p.id, .attempt = 1, .step = i, .loss = 1};
+        ok(db_steps_add(l->db, &s, 1, &err));
+    }
+    ok(db_attempt_end(l->db, p.id, 1, &o, &err));
+    assert_number(l->db, "SELECT count(*) FROM curves", 95);
+    lab_begin(l, p.id);
+    ok(db_evals_add(l->db, &v, 1, &err));
+    o.state = RUN_DONE;
+    ok(db_attempt_end(l->db, p.id, 2, &o, &err));
+    assert_text(l->db, "SELECT group_concat(step) FROM curves",
+                "1,10,30,60,90,95");
+    assert_number(l->db, "SELECT count(*) FROM evaluations", 1);
+    ok(db_check(&found, stdout, l->db, 1, &err));
+    assert_int_equal(found, 0);
 }
 
 /* --- no room --- */
@@ -268,6 +301,7 @@ int main(void)
         STUDY(vacuum_gives_room_back),
         STUDY(thinning_keeps_what_the_rule_says),
         STUDY(thinning_by_logarithm_is_even),
+        STUDY(a_run_keeps_what_its_study_asks),
         STUDY(no_room_is_told_and_survived),
     };
 

@@ -75,6 +75,7 @@ static void only_the_last_steps_count(void **state)
 
 static void how_an_attempt_ends_decides_what_its_run_becomes(void **state)
 {
+    static struct study study;
     static const struct {
         enum train_end end;
         int failing, preempting, failures;
@@ -92,6 +93,7 @@ static void how_an_attempt_ends_decides_what_its_run_becomes(void **state)
     };
 
     (void)state;
+    study.max_attempts = 3;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct job job = {.run = {.failures = cases[i].failures}};
         struct attempt a = {.job = &job,
@@ -107,7 +109,7 @@ static void how_an_attempt_ends_decides_what_its_run_becomes(void **state)
         if (cases[i].has_reason)
             strncpy(a.why, "the reason", sizeof a.why - 1);
         strncpy(a.result.text, "why", sizeof a.result.text - 1);
-        attempt_outcome(&o, &a, 3);
+        attempt_outcome(&o, &a, &study);
         assert_int_equal(o.state, cases[i].becomes);
         assert_int_equal(o.preempted, cases[i].preempted);
         assert_int_equal(o.reason != NULL, cases[i].has_reason);

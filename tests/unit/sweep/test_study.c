@@ -286,6 +286,10 @@ static const struct {
      "s.yaml:11: verify needs a predict stage above this one"},
     {"- verify: {flops: [1e13]", "- verify: {flops: [1e14]",
      "s.yaml:12: verify: no predict stage above has the budget 1e+14"},
+    {"stages:\n", "log: {evry: 3}\nstages:\n",
+     "s.yaml:8: unknown key 'evry' in log; did you mean 'every'?"},
+    {"stages:\n", "log: {every: -1}\nstages:\n",
+     "s.yaml:8: every: -1: 0 to 1e+15 expected"},
     {"stages:\n", "stages: 3\nx:\n", "s.yaml:9: unknown key 'x' in the study"},
 };
 
@@ -419,7 +423,7 @@ static void a_print_reads_back_to_the_same_study(void **state)
                  "study: x\ndata: {train: \"a \\\"b\\\\ \xc3\xa9\", valid: "
                  "[{one: ../v}, {two: /abs/w}]}\nmodel: {kv_group: 2, "
                  "init_depth: 1}\ntrain: {schedule: {name: wsd-sqrt, at: [], "
-                 "factor: []}}\nstages: %s\n",
+                 "factor: []}}\nlog: {every: 10, per_decade: 4}\nstages: %s\n",
                  stages[i]);
         reads_back("d/s.yaml", text);
     }
