@@ -82,7 +82,7 @@ void report_gnuplot(struct page *p, struct gnuplot *g)
     str_release(&script);
 }
 
-static void put_rows(struct page *p, const struct report_table *t)
+void report_rows(struct page *p, const struct report_table *t)
 {
     const char *row[PAGE_COLS];
 
@@ -106,7 +106,7 @@ void report_table(struct page *p, const struct report_table *t)
     if (!t->title)
         return;
     page_heading(p, t->title);
-    put_rows(p, t);
+    report_rows(p, t);
 }
 
 /* --- summary --- */
@@ -231,7 +231,7 @@ static void schedule(struct page *p, const struct report_data *r)
     if (!r->table[REPORT_TRIES].title)
         return;
     page_fold_begin(p, r->table[REPORT_TRIES].title);
-    put_rows(p, &r->table[REPORT_TRIES]);
+    report_rows(p, &r->table[REPORT_TRIES]);
     page_fold_end(p);
 }
 

@@ -40,6 +40,8 @@ struct report_prediction {
 };
 
 enum report_tables {
+    REPORT_EXCLUDED, /* from every fit, and why */
+    REPORT_RUNS,     /* every run, ended or not */
     REPORT_STAGES,
     REPORT_COST,
     REPORT_TRIES,    /* every attempt */

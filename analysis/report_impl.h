@@ -25,8 +25,10 @@ void report_figure(struct page *p, const char *name, struct str *svg,
                    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* What gnuplot draws that figure with; *g is emptied. */
 void report_gnuplot(struct page *p, struct gnuplot *g);
-/* The table of rows that was read, under its title as a heading. */
+/* The table of rows that was read, under its title as a heading ... */
 void report_table(struct page *p, const struct report_table *t);
+/* ... and without it. */
+void report_rows(struct page *p, const struct report_table *t);
 /* A paragraph for each line. */
 void report_lines(struct page *p, const char *text);
 /* Relative deviation in percent with its sign: "+0.42 %". */

@@ -92,6 +92,19 @@ for section in Summary Predictions Method Runs Cost Provenance Hypothesis \
 done
 claim 'dark colours' grep -q 'prefers-color-scheme:dark' r.html
 
+# ---- every run is listed, with its state; one that has not ended is excluded
+rows_of() { # HEADING: the rows of the table below it in runs.md
+    awk -v head="### $1" '/^#/ { in_it = $0 == head } in_it && /^\| [0-9]/' runs.md
+}
+cp tiny.db runs.db
+sqlite3 runs.db "UPDATE run SET state = 'pending', bpb = NULL WHERE num = 3"
+exits 0 "$LOGLOG" report runs.db -o runs.md
+claim 'every run is listed' [ "$(rows_of 'Every run' | wc -l)" -eq 8 ]
+claim 'the one that waits too' \
+    [ "$(rows_of 'Every run' | grep -c '| pending |')" -eq 1 ]
+claim 'and excluded' \
+    [ "$(rows_of 'Excluded from every fit' | grep -c 'has not ended')" -eq 1 ]
+
 # ---- Markdown, its figures beside it
 exits 0 "$LOGLOG" report tiny.db -o r.md
 claim 'a title in Markdown' grep -q '^# tiny' r.md

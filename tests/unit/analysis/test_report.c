@@ -157,6 +157,7 @@ static void test_a_study_with_everything(void **state)
                             .n_curve = 1};
     r.table[REPORT_EVENTS] =
         (struct report_table){evil, evil, head, cells, 1, 2};
+    r.table[REPORT_EXCLUDED] = r.table[REPORT_RUNS] = r.table[REPORT_EVENTS];
     for (int format = PAGE_HTML; format < PAGE_FORMATS; format++) {
         struct page p;
         report_write(&p, &r, (enum page_format)format, "stem");

@@ -1,4 +1,4 @@
-/* crash: the writer is killed at random moments, twenty-five times in each
+/* crash: the writer is killed at random moments, fifty times in each
  * journal mode, while somebody reads.  Whatever was acknowledged is there,
  * each transaction is there whole or not at all, and the file is sound.
  *
