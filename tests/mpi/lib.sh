@@ -143,6 +143,8 @@ why FROM points ORDER BY stage_id, ord" --csv
 curves ORDER BY run, step" --csv
     "$LOGLOG" query "$1" "SELECT run, step, valid_set, loss, bpb FROM \
 evaluations ORDER BY run, step, valid_set" --csv
+    "$LOGLOG" query "$1" "SELECT run, step, valid_set, first, last, loss, bpb \
+FROM positions ORDER BY run, step, valid_set, first" --csv
     "$LOGLOG" query "$1" "SELECT law, n, identified, refused, input FROM fits \
 ORDER BY fit" --csv
 }

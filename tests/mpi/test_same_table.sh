@@ -7,6 +7,12 @@ setup
 
 ranks 1 --db one.db >one.out 2>one.err || fail "one rank: $?"
 same one.db
+# a row for each run, and each of the positions 1, 2, 3-4, ..., and the waiting
+[ "$(ask one.db "SELECT count(DISTINCT run) = (SELECT count(*) FROM points) \
+AND max(last) = (SELECT max(seq_len) FROM runs) FROM positions")" = 1 ] ||
+    fail "one rank: losses by position"
+[ "$(ask one.db "SELECT count(*) FROM attempts WHERE data_seconds >= 0")" -ge 1 ] ||
+    fail "one rank: what training waited for data"
 [ "$(cat calm.rc)" = 0 ] || fail "without mpirun: $(cat calm.rc)"
 ranks 2 --db two.db --bind spread >two.out 2>two.err || fail "two ranks: $?"
 same two.db
