@@ -24,10 +24,11 @@
 #include <unistd.h>
 
 #define POLL_SECONDS 0.1
-#define ORPHAN_SECONDS 3.0 /* ranks have to end after mpirun */
-#define ASK_SECONDS 2.0    /* between looks into the database */
-#define PAUSE_MOST 60.0    /* longest pause before a restart */
-#define FINAL_WORTH 1e12   /* progress of a final run, in steps */
+#define ORPHAN_SECONDS 3.0  /* ranks have to end after mpirun */
+#define ASK_SECONDS 2.0     /* between looks into the database */
+#define START_SECONDS 600.0 /* that mpirun may take to start a rank */
+#define PAUSE_MOST 60.0     /* longest pause before a restart */
+#define FINAL_WORTH 1e12    /* progress of a final run, in steps */
 
 /* --- what the database says --- */
 
@@ -95,6 +96,8 @@ struct watch {
     int told;        /* the signal was passed on */
     double over;     /* when the job was first seen to be over; 0: not yet */
     double asked;
+    double began;
+    int started; /* it has had a rank */
 };
 
 /* mpirun, its options without the dead hosts, loglog run ...: the array is the
@@ -165,7 +168,8 @@ static int has_children(pid_t pid)
     return alive;
 }
 
-/* The job is over when the database says so, or when no rank is left. */
+/* The job is over when the database says so, or when no rank is left: of one
+ * that has had any, for on a busy machine the first takes a while. */
 static int job_is_over(struct watch *w)
 {
     struct launch_status s;
@@ -173,7 +177,9 @@ static int job_is_over(struct watch *w)
     if (clock_now() - w->asked < ASK_SECONDS)
         return w->over > 0;
     w->asked = clock_now();
-    if (!has_children(w->pid))
+    if (has_children(w->pid))
+        w->started = 1;
+    else if (w->started || clock_now() - w->began > START_SECONDS)
         return 1;
     launch_status(&s, w->o->db);
     return s.event > w->event && s.state != LAUNCH_RUNNING;
@@ -277,7 +283,7 @@ static enum outcome one_start(int *code, struct launch_status *after,
                               const struct launch_options *o,
                               const struct hosts *hosts, int starts)
 {
-    struct watch w = {.o = o, .event = after->event};
+    struct watch w = {.o = o, .event = after->event, .began = clock_now()};
     int status, told;
 
     *code = ERR_ENV;

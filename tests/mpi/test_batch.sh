@@ -38,7 +38,7 @@ chmod +x bin/qsub bin/flux
 printf '%s\n%s\n' "$(hostname)" "$(hostname)" >nodes
 
 export SCRIPT="$packaging/pbs/mpirun.pbs"
-TURN=first PBS_WALLTIME=5 GRACE=3 timeout -k 5 100 qsub \
+TURN=first PBS_WALLTIME=4 GRACE=3 timeout -k 5 100 qsub \
     -v "STUDY=study.yaml,DB=pbs.db,LOGLOG=$LOGLOG" "$SCRIPT" >pbs.out 2>pbs.err
 rc=$?
 [ "$(wc -l <qsub.asked)" = 2 ] || fail "PBS: no second turn"
@@ -49,8 +49,8 @@ grep -q "2 slots on 1 node" pbs.err || fail "PBS: not on the slots of the job"
 unset LOGLOG_FAULT
 same pbs.db
 
-for left in 5 7200; do
-    [ $left = 5 ] && LOGLOG_FAULT=$(slowly) && export LOGLOG_FAULT
+for left in 4 7200; do
+    [ $left = 4 ] && LOGLOG_FAULT=$(slowly) && export LOGLOG_FAULT
     TIMELEFT=$left GRACE=3 timeout -k 5 100 bash "$packaging/flux/run.flux" \
         study.yaml flux.db >>flux.out 2>>flux.err
     rc="$rc $?"

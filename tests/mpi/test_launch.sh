@@ -89,6 +89,16 @@ while read -r pid; do
     [ "$(readlink "/proc/$pid/cwd")" = "$dir" ] && fail "its process is left"
 done <left
 
+# one that takes a while to start its ranks does not hang
+mkfifo never
+printf '#!/bin/bash\nread -rt 4 _ <>%s/never\nexec mpirun "$@"\n' "$dir" >slow
+chmod +x slow
+timeout -k 5 60 "$LOGLOG" launch --exit-by 0.5 --mpirun ./slow --oversubscribe \
+    -n 1 -- run study.yaml --db slow.db >slow.out 2>slow.err ||
+    fail "launch, with an mpirun that starts slowly: $?"
+[ "$(ask slow.db "SELECT count(*) FROM events WHERE kind = 'start'")" = 1 ] ||
+    fail "an mpirun that starts slowly was killed"
+
 # what it cannot change, it does not repeat
 launch --db x.db --no-such-option >usage.out 2>usage.err
 rc=$?
