@@ -60,6 +60,23 @@ static void print_disk(const struct plan_view *v)
     printf("; about %s of results\n", str_bytes(c, v->disk.database));
 }
 
+/* Where times and memory of a GPU come from. */
+static void print_gpu(const struct plan_view *v)
+{
+    if (v->gpu.runs)
+        printf("prediction %zu runs on %d %s each: bytes and flops of the "
+               "kernels are counted, speeds\n           are the data sheet's "
+               "times an assumed efficiency, nothing was timed: MFU\n"
+               "           %.3g to %.3g %%, communication at most %.3g %% of a "
+               "step\n",
+               v->gpu.runs, v->gpu.gang, v->chip->name, 100 * v->gpu.least_mfu,
+               100 * v->gpu.most_mfu, 100 * v->gpu.most_communication);
+    if (v->gpu.not_had)
+        printf("prediction %zu runs cannot be had there, and are priced at "
+               "%.0f %% of the peak: %s\n",
+               v->gpu.not_had, 100 * PRICE_MFU, v->gpu.why.text);
+}
+
 static void print_text(const struct plan_view *v)
 {
     char a[STR_DOUBLE], b[STR_DOUBLE];
@@ -112,6 +129,7 @@ static void print_text(const struct plan_view *v)
     printf("time       %s on one slot; left: %s on %d slot%s\n",
            str_seconds(a, t.seconds), str_seconds(b, t.makespan), v->slots,
            v->slots == 1 ? "" : "s");
+    print_gpu(v);
     print_price(v, &t);
     printf("memory     at most %s a run%s\n", str_bytes(a, t.bytes),
            v->device->bytes > 0 && t.bytes > v->device->bytes
@@ -237,6 +255,9 @@ static int set_price(struct plan_view *v, const struct price_opts *o,
         measure_init(&v->cost);
     else
         cost_default(&v->cost);
+    if (o->device && !(o->speed > 0) && o->mfu < 0 &&
+        gpu_chip_find(&v->chip, o->device, NULL))
+        v->chip = NULL; /* a share of its peak, then */
     return 0;
 }
 
@@ -261,7 +282,8 @@ static int plan_main(const struct command *self, int argc, char **argv)
         {"device", 0, OPT_STRING, &price.device, "NAME",
          "a slot is one of these: core, h100, h200, h800, a100, ..."},
         {"mfu", 0, OPT_DOUBLE, &price.mfu, "F",
-         "share of the device's peak that training reaches (0.4)"},
+         "share of the device's peak that training reaches, instead of a "
+         "prediction"},
         {"price", 0, OPT_DOUBLE, &price.money, "P", "of a device's hour"},
         {"watts", 0, OPT_DOUBLE, &price.watts, "W",
          "of a device, instead of its maker's figure"},
@@ -323,11 +345,14 @@ const struct command cmd_plan = {
         "--measure "
         "times a few steps of\nthe study's own models on this machine "
         "(seconds; stop other work), "
-        "--speed gives\none, or --device "
-        "with --mfu: that share of "
-        "the\ndense bf16 peak that its maker states.  Hours are of one "
-        "device, energy is its power\nat full load for all of them, money "
-        "is what --price says.\nStages that "
+        "--speed gives\none.  With --device and a100, h100, h200 or b200 "
+        "times, "
+        "MFU, memory and communication\nare predicted from the counted bytes "
+        "and flops of each kernel (docs/gpu.md), for the\nstudy's `gang` of "
+        "GPUs; with --mfu, or another device, times are that share (0.4) of\n"
+        "the dense bf16 peak that its maker states.  Hours are of one device, "
+        "energy is its\npower at full load for all of them, money is what "
+        "--price says.\nStages that "
         "wait for results are "
         "estimated with the equations of DeepSeek LLM and\nmarked so.\n\n"
         "  loglog plan study.yaml\n"

@@ -22,6 +22,9 @@ struct plan_row {
     int extension;
     int64_t trunk, trunk_step; /* who takes how many steps for it; 0: nobody */
     double trunk_saved;        /* flops of them */
+    /* predicted for a GPU (sweep/gpu_model.h); 0: not */
+    double step_seconds, communication_seconds, mfu;
+    int64_t micro_batch;
 };
 
 /* Everything but id and state, which the caller knows better. */

@@ -10,8 +10,41 @@
 #include "sweep/flops.h"
 #include "sweep/trunk.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Instead of a share of the peak: what the kernels of this run would take, in
+ * time of one device (a gang's, added up).  A device trains in bf16.  What it
+ * cannot have keeps its price. */
+static void predict(struct plan_view *v, struct plan_row *row,
+                    struct planned *r)
+{
+    struct run_spec s = r->spec;
+    struct gpu_prediction g;
+    struct err e;
+
+    v->gpu.gang = v->study.gang > 1 ? v->study.gang : 1;
+    s.dtype = DTYPE_BF16;
+    if (gpu_predict(&g, v->chip, &s, v->gpu.gang, &e)) {
+        if (!v->gpu.not_had++)
+            v->gpu.why = e;
+        return;
+    }
+    r->seconds = g.seconds * (double)(s.steps - r->trunk_step) * v->gpu.gang;
+    row->seconds = r->seconds;
+    row->bytes = g.bytes.total;
+    row->step_seconds = g.seconds;
+    row->communication_seconds = g.communication;
+    row->mfu = g.mfu;
+    row->micro_batch = g.micro_rows;
+    if (!v->gpu.runs++)
+        v->gpu.least_mfu = g.mfu;
+    v->gpu.least_mfu = fmin(v->gpu.least_mfu, g.mfu);
+    v->gpu.most_mfu = fmax(v->gpu.most_mfu, g.mfu);
+    v->gpu.most_communication =
+        fmax(v->gpu.most_communication, g.communication / g.seconds);
+}
 
 /* Rows for the runs of stage k; state[i] NULL or what became of run i. */
 static int add_rows(struct plan_view *v, int k, struct plan *p,
@@ -33,6 +66,8 @@ static int add_rows(struct plan_view *v, int k, struct plan *p,
     for (size_t i = 0; i < p->n; i++) {
         struct plan_row *row = &v->row[v->n++];
         plan_row_fill(row, &p->run[i], &v->study);
+        if (v->chip)
+            predict(v, row, &p->run[i]);
         if (st->from == FROM_EQUATIONS) {
             row->id = row->trunk = 0;
             row->state = "estimate";

@@ -12,6 +12,7 @@
 #include "db/store.h"
 #include "runner/plan_rows.h"
 #include "runner/study_run.h"
+#include "sweep/gpu_model.h"
 #include "sweep/price.h"
 
 /* Where the runs of a stage come from. */
@@ -34,8 +35,15 @@ struct plan_view {
     struct cost_model cost;
     int measure; /* fill cost from this machine, measure_init()ed */
     const struct device *device; /* that cost and price speak of */
-    double watts;                /* of one */
-    double money;                /* an hour of one; 0: not said */
+    const struct gpu_chip *chip; /* predict kernel by kernel; NULL: by cost */
+    struct {
+        size_t runs, not_had; /* predicted, and those that it cannot have ... */
+        struct err why;       /* ... of the first of them */
+        double least_mfu, most_mfu, most_communication; /* of a step */
+        int gang;
+    } gpu;
+    double watts; /* of one */
+    double money; /* an hour of one; 0: not said */
     struct disk disk;
     int slots;
     struct store *db; /* NULL: none */
@@ -47,8 +55,8 @@ struct plan_view {
 
 /* Read the study, look at its data and, if db is not NULL and the file is
  * there, at what was done; plan and price every stage.  v->cost, measure,
- * device, watts, money and slots are the caller's to set before; everything
- * else is zero.  Release it also after a failure. */
+ * device, chip, watts, money and slots are the caller's to set before;
+ * everything else is zero.  Release it also after a failure. */
 int plan_view_read(struct plan_view *v, const char *study, const char *db,
                    struct err *e);
 void plan_view_release(struct plan_view *v);

@@ -50,6 +50,17 @@ sed -i 's/batch: 1024/batch: 1024, trunk: false/' study.yaml
 plan
 claim "no trunks" 't["trunk_saved_flops"] == 0 and t["disk"]["trunks"] == 0'
 
+plan --device h100
+claim "predicted from kernels: the time of what it trains, with the MFU of each" \
+    'all(close(r["seconds"], r["step_seconds"] * (r["steps"] - r["trunk_step"])) and 0 < r["mfu"] < 1 and r["micro_batch"] > 0 and not r["communication_seconds"] for r in p["runs"])'
+alone=$(python3 -c 'import json; print(json.load(open("plan.json"))["runs"][0]["step_seconds"])')
+sed -i 's/^train: {/train: {gang: 4, /' study.yaml
+plan --device h100
+claim "of a gang: time of four devices, and communication" \
+    "all(close(r['seconds'], 4 * r['step_seconds'] * (r['steps'] - r['trunk_step'])) and r['communication_seconds'] > 0 for r in p['runs']) and p['runs'][0]['step_seconds'] < 2 * $alone"
+"$LOGLOG" plan study.yaml --device h100 >plan.out
+claim "labelled" '"nothing was timed: MFU" in open("plan.out").read().replace("\n           ", " ")'
+
 refuses 2 "did you mean 'h100'" "$LOGLOG" plan study.yaml --device h10
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --device h100 --mfu 1.5
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --mfu 0.4
