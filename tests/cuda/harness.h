@@ -17,6 +17,7 @@ enum { ORDER_FORWARD, ORDERS = 3 };
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <unistd.h>
 #include <vector>
 
 #ifdef CUEMU_MSAN
@@ -24,6 +25,15 @@ enum { ORDER_FORWARD, ORDERS = 3 };
 #endif
 
 static int failures;
+
+/* tests/cuda/mutations has seen enough with the first. */
+static inline void failed(void)
+{
+    failures++;
+    fflush(stdout);
+    if (getenv("LOGLOG_FAIL_FAST"))
+        _exit(1);
+}
 
 /* An array on the device; it begins as NaN. */
 template <class T> struct Device {
@@ -133,7 +143,7 @@ void check_close(const char *what, const std::vector<T> &got,
     if (!(worst <= tol * largest)) {
         printf("FAIL %s: error %g of %g, allowed %g\n", what, worst, largest,
                tol * largest);
-        failures++;
+        failed();
     }
 }
 
@@ -141,7 +151,7 @@ static inline void check(const char *what, int ok)
 {
     if (!ok) {
         printf("FAIL %s\n", what);
-        failures++;
+        failed();
     }
 }
 
@@ -174,7 +184,7 @@ static inline void in_all_orders(const char *what,
             first = b;
         else if (b.b != first.b) {
             printf("FAIL %s: order %d changes the result\n", what, order);
-            failures++;
+            failed();
         }
     }
     cuemu_set_order(ORDER_FORWARD, 1);

@@ -223,7 +223,7 @@ static void compare(const char *what, const char *kernel, double got,
         return;
     printf("FAIL %s of %s: counted %.6g, the table says %.6g\n", what, kernel,
            got, want);
-    failures++;
+    failed();
 }
 
 /* Every kernel of the table, and none that it does not know but the tail of a
@@ -257,7 +257,7 @@ static void table_is(const struct run_spec *s, int recompute)
     totals.erase("squares_end_kernel");
     for (const auto &left : totals) {
         printf("FAIL %s is not in the table\n", left.first.c_str());
-        failures++;
+        failed();
     }
 }
 

@@ -133,7 +133,7 @@ static void gradients_of(int d_model, int n_head, int n_kv_head, int attention,
 
         if (!(error < 0.02)) {
             printf("FAIL gradient of %s: relative error %g\n", p->name, error);
-            failures++;
+            failed();
         }
     }
     api->destroy(g);
@@ -264,7 +264,7 @@ static void compare(const char *what, const Curve &got, const Curve &want)
            want.loss[0], want.loss.back(), worst, worst_norm);
     if (!(worst < 0.02) || !(worst_norm < 0.1)) {
         printf("FAIL %s\n", what);
-        failures++;
+        failed();
     }
 }
 
