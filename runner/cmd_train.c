@@ -22,7 +22,8 @@
 
 struct args {
     struct opt_list set, valid;
-    const char *spec, *train, *out, *checkpoints, *device, *recompute;
+    const char *spec, *train, *out, *checkpoints, *device, *recompute,
+        *attention;
     double flops, checkpoint_seconds;
     int64_t width, micro_batch;
     int print, no_graphs, by_position;
@@ -136,25 +137,18 @@ out:
 static int pick_device(struct train_env *env, const struct args *a,
                        struct err *e)
 {
-    static const char *const recompute[] = {
-        [ENGINE_RECOMPUTE_AUTO] = "auto",
-        [ENGINE_RECOMPUTE_NEVER] = "off",
-        [ENGINE_RECOMPUTE_ALWAYS] = "on",
-    };
-
     if (device_parse(&env->device, a->device, e))
         return err_prefix(e, "--device: ");
     if (a->micro_batch < 0)
         return err_set(e, ERR_USAGE, "--micro-batch: sequences, 0 or more");
     env->micro_rows = a->micro_batch;
     env->no_graphs = a->no_graphs;
-    for (int i = 0; i < (int)ARRAY_LEN(recompute); i++)
-        if (!strcmp(a->recompute, recompute[i])) {
-            env->recompute = i;
-            return 0;
-        }
-    return err_set(e, ERR_USAGE, "--recompute: %.40s: auto, on or off expected",
-                   a->recompute);
+    return device_choice_parse(&env->recompute, DEVICE_RECOMPUTE, a->recompute,
+                               e) ||
+                   device_choice_parse(&env->attention, DEVICE_ATTENTION,
+                                       a->attention, e)
+               ? -1
+               : 0;
 }
 
 /* --- the command --- */
@@ -215,8 +209,10 @@ static int run(const struct args *a, struct err *e)
 
 static int cmd_main(const struct command *self, int argc, char **argv)
 {
-    struct args a = {
-        .checkpoint_seconds = 60, .device = "auto", .recompute = "auto"};
+    struct args a = {.checkpoint_seconds = 60,
+                     .device = "auto",
+                     .recompute = "auto",
+                     .attention = "auto"};
     const struct opt opts[] = {
         {"train", 0, OPT_STRING, &a.train, "DIR", "packed training set"},
         {"valid", 0, OPT_LIST, &a.valid, "[NAME=]DIR",
@@ -242,6 +238,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
          "launch a GPU's kernels one by one, not as CUDA graphs"},
         {"recompute", 0, OPT_STRING, &a.recompute, "WHEN",
          "activations again on the way back: auto (to fit), on, off"},
+        {"attention", 0, OPT_STRING, &a.attention, "HOW",
+         "on a GPU: auto (flash where head_dim allows it), materialised"},
         {"by-position", 0, OPT_FLAG, &a.by_position, NULL,
          "the last losses also by position in the window (CPU)"},
         {"print", 0, OPT_FLAG, &a.print, NULL,

@@ -63,6 +63,8 @@ static int make_setup(struct tenant *t, const struct coordinator *c,
     m->bind = (int32_t)c->o->bind;
     m->stand_in = c->o->stand_in;
     m->device = (int32_t)devices_asked(c, t);
+    for (int i = 0; i < DEVICE_CHOICES; i++)
+        m->how[i] = t->study.how[i];
     m->checkpoint_seconds = (double)t->study.checkpoint_seconds;
     m->n_valid = t->study.n_valid;
     memcpy(m->checkpoints, c->checkpoints, sizeof m->checkpoints);

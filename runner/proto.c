@@ -52,6 +52,14 @@ static int terminated(const char *text, size_t room)
     return memchr(text, '\0', room) != NULL;
 }
 
+static int choices_known(const int32_t how[DEVICE_CHOICES])
+{
+    for (int i = 0; i < DEVICE_CHOICES; i++)
+        if (!device_choice_name((enum device_choice)i, how[i]))
+            return 0;
+    return 1;
+}
+
 static int check_content(int tag, const union proto_any *m)
 {
     switch (tag) {
@@ -76,8 +84,8 @@ static int check_content(int tag, const union proto_any *m)
                terminated(m->setup.checkpoints, PROTO_PATH) &&
                m->setup.bind >= AFFINITY_AUTO &&
                m->setup.bind <= AFFINITY_NUMA && m->setup.n_valid >= 0 &&
-               m->setup.n_valid <= TRAIN_SETS && m->setup.device >= 0 &&
-               m->setup.device < DEVICE_KINDS;
+               m->setup.n_valid <= TRAIN_SETS && choices_known(m->setup.how) &&
+               m->setup.device >= 0 && m->setup.device < DEVICE_KINDS;
     case MSG_ASSIGN:
         return terminated(m->assign.rendezvous, PROTO_NAME) &&
                m->assign.gang > 0 && m->assign.gang <= GANG_MAX &&

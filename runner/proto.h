@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC 0x676f6c676f6cu /* also shows another byte order */
-#define PROTO_VERSION 7             /* +1 whenever a struct below changes */
+#define PROTO_VERSION 8             /* +1 whenever a struct below changes */
 
 enum proto_tag {
     /* supervisor -> coordinator */
@@ -97,7 +97,7 @@ struct msg_setup {
     int32_t n_valid;
     int32_t log_level;
     int32_t bind; /* enum affinity */
-    int32_t pad;
+    int32_t how[DEVICE_CHOICES]; /* on a GPU, by enum device_choice */
     char checkpoints[PROTO_PATH]; /* a run's are in checkpoints/<run id> */
     double checkpoint_seconds;
     double stand_in; /* > 0: do not train, sleep predicted seconds / this */

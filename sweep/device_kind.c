@@ -30,3 +30,32 @@ const char *device_name(enum device_kind kind)
 {
     return names[kind];
 }
+
+static const struct {
+    const char *key, *value[4];
+} choices[] = {
+    [DEVICE_ATTENTION] = {"attention", {"auto", "materialised"}},
+    [DEVICE_RECOMPUTE] = {"recompute", {"auto", "off", "on"}},
+    [DEVICE_GRAPHS] = {"graphs", {"on", "off"}},
+};
+
+int device_choice_parse(int *value, enum device_choice which, const char *name,
+                        struct err *e)
+{
+    const char *const *v = choices[which].value;
+    int i;
+
+    for (i = 0; v[i]; i++)
+        if (!strcmp(name, v[i])) {
+            *value = i;
+            return 0;
+        }
+    return err_set(e, ERR_USAGE, "%s: '%.40s': %s%s%s or %s expected",
+                   choices[which].key, name, v[0], i > 2 ? ", " : "",
+                   i > 2 ? v[1] : "", v[i - 1]);
+}
+
+const char *device_choice_name(enum device_choice which, int value)
+{
+    return value < 0 || value > 3 ? NULL : choices[which].value[value];
+}

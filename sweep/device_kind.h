@@ -16,4 +16,19 @@ enum device_kind {
 int device_parse(enum device_kind *kind, const char *name, struct err *e);
 const char *device_name(enum device_kind kind);
 
+/* How a GPU is to do it, whatever the result's rounding; 0 is the default of
+ * each.  In the order of the enums of trainer/cuda/engine.h. */
+enum device_choice {
+    DEVICE_ATTENTION, /* auto (flash where head_dim allows it), materialised */
+    DEVICE_RECOMPUTE, /* auto (where it does not fit otherwise), off, on */
+    DEVICE_GRAPHS,    /* on, off */
+    DEVICE_CHOICES
+};
+
+/* The value of a name; -1 with "PARAM: ...". */
+int device_choice_parse(int *value, enum device_choice which, const char *name,
+                        struct err *e);
+/* NULL: there is no such value. */
+const char *device_choice_name(enum device_choice which, int value);
+
 #endif

@@ -60,6 +60,12 @@ static const struct field train_fields[] = {
     {"gang",         FIELD_INT, 0, NULL, AT(gang), 0, 65536},
     {"trunk",        OWN}, /* the stages', who print it */
     {"device",       FIELD_DEVICE, 0, NULL, AT(device), 0, 0},
+    {"attention",    FIELD_CHOICE, 0, NULL, AT(how[DEVICE_ATTENTION]),
+                                                   DEVICE_ATTENTION, 0},
+    {"recompute",    FIELD_CHOICE, 0, NULL, AT(how[DEVICE_RECOMPUTE]),
+                                                   DEVICE_RECOMPUTE, 0},
+    {"graphs",       FIELD_CHOICE, 0, NULL, AT(how[DEVICE_GRAPHS]),
+                                                   DEVICE_GRAPHS, 0},
 };
 static const struct field optimizer_fields[] = {
     {"name",         SPEC("optim.name")},

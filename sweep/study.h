@@ -103,6 +103,7 @@ struct study {
     int gang; /* processes a run; 0: by rule */
     enum device_kind device;
     struct retain log; /* of the steps of finished runs */
+    int how[DEVICE_CHOICES]; /* on a GPU */
     int n_stage;
     struct stage stage[STUDY_STAGES];
 };

@@ -73,6 +73,11 @@ static int field_read(void *base, struct run_spec *spec, const struct field *f,
         if (!device_parse(slot, doc_text(d, node), &why))
             return 0;
         return doc_error(d, node, e, "%s: %s", f->key, why.text);
+    case FIELD_CHOICE:
+        if (!device_choice_parse(slot, (enum device_choice)f->lo,
+                                 doc_text(d, node), &why))
+            return 0;
+        return doc_error(d, node, e, "%s", why.text);
     case FIELD_AXIS:
         return axis_read(slot, d, node, f->key, (int)f->hi, e);
     case FIELD_OWN:

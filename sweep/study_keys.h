@@ -15,6 +15,7 @@ enum field_kind {
     FIELD_BOOL, /* an int; lo is the default, which is not printed */
     FIELD_NAME,
     FIELD_DEVICE,
+    FIELD_CHOICE, /* an int: enum device_choice lo; 0 is not printed */
     FIELD_AXIS,
     FIELD_OWN /* has a function of its own */
 };

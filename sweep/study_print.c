@@ -30,6 +30,8 @@ static int is_set(const void *slot, const struct field *f)
         return ((const struct axis *)slot)->n > 0;
     if (f->kind == FIELD_BOOL)
         return *(const int *)slot != (int)f->lo;
+    if (f->kind == FIELD_CHOICE)
+        return *(const int *)slot != 0;
     return f->stages == 0 || f->kind != FIELD_I64 || *(const int64_t *)slot;
 }
 
@@ -59,6 +61,10 @@ static void print_value(struct str *out, const void *slot,
         break;
     case FIELD_DEVICE:
         str_add(out, device_name(*(const enum device_kind *)slot));
+        break;
+    case FIELD_CHOICE:
+        str_add(out, device_choice_name((enum device_choice)f->lo,
+                                        *(const int *)slot));
         break;
     case FIELD_AXIS:
         axis_print(out, slot);

@@ -44,6 +44,7 @@ struct train_env {
     int64_t micro_rows; /* sequences at a time on a device; 0: as many as fit */
     int no_graphs;      /* see cuda/engine.h */
     int recompute;      /* enum engine_recompute (cuda/engine.h) */
+    int attention;      /* enum engine_attention */
     int64_t run_id;     /* for messages and faults */
     int64_t attempt;
     const volatile sig_atomic_t *stop; /* nonzero: checkpoint and return;

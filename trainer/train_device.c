@@ -21,6 +21,7 @@ static struct engine_options options_of(const struct train *t, int devices)
     return (struct engine_options){
         .device = env->place % devices,
         .recompute = env->recompute,
+        .attention = env->attention,
         .no_graphs = env->no_graphs,
         .micro_rows = env->micro_rows,
         .rows = rows * (m + 1) / g - rows * m / g,

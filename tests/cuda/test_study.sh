@@ -45,9 +45,10 @@ ranks 0 --db alone.db --device cuemu --slots 2 >alone.out 2>alone.err
 grep -q "training on emulated" alone.err || fail "it does not say on what"
 near alone.db
 
-# the device from the study file, a gang of two, killed in the middle
+# the device and how from the study file, a gang of two, killed in the middle
 device_study 2
-sed -i 's/dtype: bf16/&, device: cuemu/' study.yaml
+sed -i 's/dtype: bf16/&, device: cuemu, attention: materialised, recompute: on, graphs: off/' \
+    study.yaml
 LOGLOG_FAULT=child-kill:step=9:rank=1:attempt=1 ranks 0 --db gang.db \
     --slots 2 >gang.out 2>gang.err
 near gang.db
@@ -81,12 +82,18 @@ ranks 0 --db auto.db --device auto >auto.out 2>auto.err
     fail "auto: not on the CPU"
 ranks 0 --db x.db --device gpu >x.out 2>x.err
 [ $? = 2 ] || fail "an unknown device must end with 2"
+sed -i 's/dtype: bf16/&, recompute: maybe/' study.yaml
+ranks 0 --db x.db >x.out 2>x.err
+[ $? = 2 ] || fail "an unknown choice must end with 2"
+grep -q "study.yaml:4: .*recompute: 'maybe': auto, off or on expected" x.err ||
+    fail "recompute: maybe: $(cat x.err)"
 
 # train
 "$LOGLOG" train --train data/train --valid data/valid --device cuemu \
     --set model.vocab=256 --set model.seq_len=16 --width 32 --set dtype=bf16 \
     --set batch_tokens=64 --set steps=8 --set schedule.warmup_steps=2 \
     --set optim.lr=4e-3 --set eval_tokens=64 --micro-batch 2 --recompute on \
+    --attention materialised \
     >train.out 2>train.err || fail "train"
 grep -q "^done after 8 steps" train.out || fail "train did not end well"
 gone || fail "processes are left"
