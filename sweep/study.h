@@ -102,7 +102,7 @@ struct study {
     int max_attempts;
     int gang; /* processes a run; 0: by rule */
     enum device_kind device;
-    struct retain log; /* of the steps of finished runs */
+    struct retain log;       /* of the steps of finished runs */
     int how[DEVICE_CHOICES]; /* on a GPU */
     int n_stage;
     struct stage stage[STUDY_STAGES];
