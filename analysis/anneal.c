@@ -29,6 +29,7 @@ void anneal_options_default(struct anneal_options *o)
                                  .lambda = NAN,
                                  .level = 0.9,
                                  .bootstrap = 200,
+                                 .interval = BOOT_PERCENTILE,
                                  .seed = 1};
 }
 
@@ -384,30 +385,36 @@ static int refit(double *stat, const size_t *idx, size_t m, int worker,
     return 0;
 }
 
-static void intervals(struct anneal_family *f, struct trunk *t)
+static int intervals(struct anneal_family *f, struct trunk *t, struct err *e)
 {
+    enum boot_kind kind = (enum boot_kind)t->o->interval;
     struct boot_options o = {.resamples = (size_t)t->o->bootstrap,
-                             .seed = t->o->seed};
+                             .seed = t->o->seed,
+                             .indices = t->o->indices,
+                             .jackknife = kind == BOOT_BCA};
     double estimate[5] = {f->law.L0, f->law.A, f->law.alpha, f->law.C,
                           f->law.lambda};
     struct refit r = {t, &f->law};
     size_t *block = xmalloc((t->n + 1) * sizeof *block);
     struct bootstrap b;
+    int rc;
 
     for (size_t k = 0; k < t->n; k++)
         block[k] = k / BLOCK;
     t->rounds = 12;
     t->tolerance = 1e-3;
-    if (!bootstrap_run(&b, &o, t->n, block, (t->n + BLOCK - 1) / BLOCK,
-                       estimate, 5, refit, &r, NULL)) {
+    rc = bootstrap_run(&b, &o, t->n, block, (t->n + BLOCK - 1) / BLOCK,
+                       estimate, 5, refit, &r, e);
+    if (!rc) {
         for (size_t k = 0; k < 5; k++)
-            bootstrap_interval(&f->ci[k][0], &f->ci[k][1], &b, k,
-                               BOOT_PERCENTILE, t->o->level);
+            bootstrap_interval(&f->ci[k][0], &f->ci[k][1], &b, k, kind,
+                               t->o->level);
         bootstrap_release(&b);
     }
     free(block);
     for (size_t k = 0; k < t->n; k++)
         t->w[k] = 1;
+    return t->o->indices ? rc : 0;
 }
 
 /* --- a family --- */
@@ -473,10 +480,11 @@ static void add_row(struct anneal_family *f, const struct series *s,
     free(p);
 }
 
-void anneal_family_fit(struct anneal_family *f, const struct series_set *t,
-                       const struct anneal_options *o)
+int anneal_family_fit(struct anneal_family *f, const struct series_set *t,
+                      const struct anneal_options *o, struct err *e)
 {
     struct trunk k;
+    int rc = 0;
 
     for (int i = 0; i < 5; i++)
         f->ci[i][0] = f->ci[i][1] = NAN;
@@ -487,13 +495,14 @@ void anneal_family_fit(struct anneal_family *f, const struct series_set *t,
     if (k.n >= POINTS_MIN)
         f->objective = search(&f->law, &k);
     judge(f, &k);
-    if (f->identified && o->bootstrap > 0)
-        intervals(f, &k);
+    if (f->identified && (o->bootstrap > 0 || o->indices))
+        rc = intervals(f, &k, e);
     trunk_release(&k);
-    if (f->n < POINTS_MIN)
-        return;
+    if (rc || f->n < POINTS_MIN)
+        return rc;
     add_row(f, &t->s[f->trunk], o, 1);
     for (size_t i = 0; i < t->n; i++)
         if (i != f->trunk && strcmp(t->s[i].family, f->name) == 0)
             add_row(f, &t->s[i], o, 0);
+    return 0;
 }

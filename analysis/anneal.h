@@ -32,6 +32,8 @@ struct anneal_options {
     double level;      /* of the intervals, 0.9 */
     int bootstrap;     /* resamples of blocks of the trunk, 200; 0: none */
     uint64_t seed;
+    int interval;        /* enum boot_kind; percentile */
+    const char *indices; /* draws of blocks (bootstrap.h), or NULL */
 };
 void anneal_options_default(struct anneal_options *o);
 

@@ -1,5 +1,6 @@
 /* anneal_fit: families of runs, each with its trunk, and the result. */
 #include "analysis/anneal_impl.h"
+#include "analysis/bootstrap.h"
 #include "analysis/fit_json.h"
 #include "base/mem.h"
 
@@ -129,11 +130,16 @@ int anneal_fit(struct anneal_fit *f, const struct series_set *t,
     for (size_t k = 0; k < f->n_family; k++) {
         struct anneal_family *g = &f->family[k];
         struct anneal_options own = *o;
-        if (k) /* intervals are printed of the first */
+        if (k) { /* intervals are printed of the first */
             own.bootstrap = 0;
+            own.indices = NULL;
+        }
         g->row = xcalloc((size_t)g->n_row + 1, sizeof *g->row);
         g->n_row = 0;
-        anneal_family_fit(g, t, &own);
+        if (anneal_family_fit(g, t, &own, e)) {
+            anneal_fit_release(f);
+            return -1;
+        }
     }
     sum_up(f);
     return 0;
@@ -203,7 +209,8 @@ void anneal_fit_result(struct fit_result *r, const struct anneal_fit *f)
     r->objective = g->objective;
     r->n = (size_t)g->n;
     r->level = f->opts.level;
-    snprintf(r->interval, sizeof r->interval, "percentile, blocks");
+    snprintf(r->interval, sizeof r->interval, "%s, blocks",
+             boot_kind_name((enum boot_kind)f->opts.interval));
     for (int i = 0; i < 5; i++)
         fit_result_add(r, name[i], v[i], NAN, g->ci[i][0], g->ci[i][1]);
     if (!g->identified)

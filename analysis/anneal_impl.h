@@ -5,8 +5,9 @@
 #include "analysis/anneal.h"
 
 /* Fit the trunk of f (name and trunk set, row with room for every run of the
- * set) and predict the rest of the family. */
-void anneal_family_fit(struct anneal_family *f, const struct series_set *t,
-                       const struct anneal_options *o);
+ * set) and predict the rest of the family.  -1 when the draws of o cannot be
+ * used. */
+int anneal_family_fit(struct anneal_family *f, const struct series_set *t,
+                      const struct anneal_options *o, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
  * dimensions and no starts to choose: golden sections, p within E. */
 #include "analysis/curve.h"
 
+#include "analysis/bootstrap.h"
 #include "analysis/curve_impl.h"
 #include "analysis/isoflop_fit.h"
 #include "analysis/stat.h"
@@ -27,7 +28,14 @@ void curve_opts_default(struct curve_opts *o)
                              .seed = 1,
                              .p_min = 0.005,
                              .p_max = 1,
-                             .se_dof = 10};
+                             .se_dof = 10,
+                             .interval = BOOT_PERCENTILE};
+}
+
+void curve_opts_isoflop(struct curve_opts *o, const struct isoflop_fit *f)
+{
+    curve_opts_default(o);
+    o->se_dof = fmax(f->sigma_dof, 1);
 }
 
 int curve_points(struct curve_point **p, const struct isoflop_fit *f)
@@ -190,59 +198,129 @@ static int data_init(struct curve_data *d, struct curve_fit *f, struct err *e)
 
 /* --- intervals of the parameters --- */
 
+/* What is drawn: the points about one form. */
 struct draws {
-    double *E, *k, *p;
-    size_t n;
+    const struct curve_fit *f;
+    const struct curve_data *d;
+    int pure;
 };
 
-static void quantiles(double ci[2], double *v, size_t n, double level)
+static void refit_data(double stat[3], const struct draws *w,
+                       const struct curve_data *d)
 {
-    stat_sort(v, n);
-    ci[0] = stat_quantile_sorted(v, n, (1 - level) / 2);
-    ci[1] = stat_quantile_sorted(v, n, (1 + level) / 2);
+    struct curve_form m;
+
+    fit_form(&m, d, w->f->C0, w->pure ? 0 : best_E(d, &w->f->opts),
+             &w->f->opts);
+    memcpy(stat, (double[3]){m.E, m.k, m.p}, 3 * sizeof *stat);
 }
 
-static void form_interval(struct curve_form *m, struct draws *d, double level)
+/* Refit on the budgets idx; -1 when they do not span enough. */
+static int refit_budgets(double *stat, const size_t *idx, size_t m, int worker,
+                         void *ctx)
 {
-    quantiles(m->E_ci, d->E, d->n, level);
-    quantiles(m->k_ci, d->k, d->n, level);
-    quantiles(m->p_ci, d->p, d->n, level);
-}
+    const struct draws *w = ctx;
+    struct curve_data d = {.n = (int)m};
+    double lo = INFINITY, hi = 0;
 
-static void add_draw(struct draws *d, const struct curve_form *m)
-{
-    d->E[d->n] = m->E;
-    d->k[d->n] = m->k;
-    d->p[d->n++] = m->p;
+    (void)worker;
+    d.x = xmalloc((3 * m + 1) * sizeof *d.x);
+    d.y = d.x + m;
+    d.w = d.y + m;
+    for (size_t i = 0; i < m; i++) {
+        d.x[i] = w->d->x[idx[i]];
+        d.y[i] = w->d->y[idx[i]];
+        d.w[i] = w->d->w[idx[i]];
+        lo = fmin(lo, d.x[i]);
+        hi = fmax(hi, d.x[i]);
+    }
+    int ok = m > 0 && hi / lo >= SPAN;
+    if (ok)
+        refit_data(stat, w, &d);
+    free(d.x);
+    return ok ? 0 : -1;
 }
 
 /* Parametric: the points are drawn again about the fitted form, with their
  * standard errors, or with their scatter about it where that is larger. */
-static void resample(struct curve_fit *f, const struct curve_data *d)
+static void draw_noise(struct bootstrap *b, const struct draws *w,
+                       const struct curve_form *m, struct rng *r)
+{
+    const struct curve_data *d = w->d;
+    double dof = d->n - (w->pure ? 2 : 3);
+    double scale = dof > 0 ? sqrt(fmax(1, m->objective / dof)) : 1;
+    struct curve_data one = *d;
+
+    one.y = xmalloc((size_t)d->n * sizeof *one.y);
+    for (; b->good < b->resamples; b->good++) {
+        for (int j = 0; j < d->n; j++)
+            one.y[j] = m->E + m->k * pow(d->x[j] * w->f->C0, -m->p) +
+                       scale / sqrt(d->w[j]) * rng_next_normal(r);
+        refit_data(b->value + 3 * b->good, w, &one);
+    }
+    free(one.y);
+}
+
+/* Each budget left out once, for BCa. */
+static void leave_out(struct bootstrap *b, struct draws *w)
+{
+    size_t n = (size_t)w->d->n, *idx = xmalloc((n + 1) * sizeof *idx);
+
+    b->jack = xcalloc(3 * n + 1, sizeof *b->jack);
+    for (size_t i = 0; i < n; i++) {
+        size_t m = 0;
+        for (size_t k = 0; k < n; k++)
+            if (k != i)
+                idx[m++] = k;
+        if (!refit_budgets(b->jack + 3 * b->n_jack, idx, m, 0, w))
+            b->n_jack++;
+    }
+    free(idx);
+}
+
+static int draw(struct bootstrap *b, struct draws *w,
+                const struct curve_form *m, struct rng *r, struct err *e)
+{
+    const struct curve_opts *o = &w->f->opts;
+    const double estimate[3] = {m->E, m->k, m->p};
+    struct boot_options bo = {.resamples = (size_t)o->bootstrap,
+                              .seed = o->seed,
+                              .indices = o->indices,
+                              .jackknife = o->interval == BOOT_BCA};
+    size_t n = (size_t)w->d->n;
+
+    if (o->indices)
+        return bootstrap_run(b, &bo, n, NULL, n, estimate, 3, refit_budgets, w,
+                             e);
+    *b = (struct bootstrap){
+        .n_stat = 3, .n_groups = n, .resamples = bo.resamples};
+    b->value = xmalloc((3 * bo.resamples + 1) * sizeof *b->value);
+    b->estimate = xmalloc(sizeof estimate);
+    memcpy(b->estimate, estimate, sizeof estimate);
+    draw_noise(b, w, m, r);
+    if (bo.jackknife)
+        leave_out(b, w);
+    return 0;
+}
+
+static int resample(struct curve_fit *f, const struct curve_data *d,
+                    struct err *e)
 {
     struct curve_form *form[2] = {&f->with_E, &f->pure};
-    size_t B = (size_t)f->opts.bootstrap;
-    double *v = xmalloc((3 * B + (size_t)d->n) * sizeof *v), *y = v + 3 * B;
     struct rng r = {f->opts.seed, RNG_BOOT, 0};
-    struct curve_data b = *d;
 
-    b.y = y;
     for (int k = 0; k < 2; k++) {
-        struct draws draws = {v, v + B, v + 2 * B, 0};
-        struct curve_form m = *form[k];
-        double dof = d->n - (k ? 2 : 3);
-        double scale = dof > 0 ? sqrt(fmax(1, m.objective / dof)) : 1;
-        for (size_t i = 0; i < B; i++) {
-            struct curve_form one;
-            for (int j = 0; j < d->n; j++)
-                y[j] = m.E + m.k * pow(d->x[j] * f->C0, -m.p) +
-                       scale / sqrt(d->w[j]) * rng_next_normal(&r);
-            fit_form(&one, &b, f->C0, k ? 0 : best_E(&b, &f->opts), &f->opts);
-            add_draw(&draws, &one);
-        }
-        form_interval(form[k], &draws, f->opts.level);
+        struct draws w = {f, d, k};
+        double *ci[3] = {form[k]->E_ci, form[k]->k_ci, form[k]->p_ci};
+        struct bootstrap b;
+        if (draw(&b, &w, form[k], &r, e))
+            return -1;
+        for (size_t j = 0; j < 3; j++)
+            bootstrap_interval(&ci[j][0], &ci[j][1], &b, j,
+                               (enum boot_kind)f->opts.interval, f->opts.level);
+        bootstrap_release(&b);
     }
-    free(v);
+    return 0;
 }
 
 /* --- verdict --- */
@@ -326,10 +404,13 @@ int curve_fit(struct curve_fit *f, const struct curve_point *p, int n,
     }
     no_interval(&f->with_E);
     no_interval(&f->pure);
-    if (f->identified && o->bootstrap > 0)
-        resample(f, &d);
+    int rc = 0;
+    if (f->identified && (o->bootstrap > 0 || o->indices))
+        rc = resample(f, &d, e);
     free(d.x);
-    return 0;
+    if (rc)
+        curve_fit_release(f);
+    return rc;
 }
 
 void curve_fit_release(struct curve_fit *f)

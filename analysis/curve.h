@@ -31,13 +31,20 @@ struct curve_opts {
     uint64_t seed;
     double p_min, p_max; /* exponents considered: 0.005, 1 */
     double se_dof;       /* degrees of freedom behind the se: 10 */
+    int interval;        /* enum boot_kind; percentile */
+    /* Draws of budgets (bootstrap.h), in the order of flops, to resample
+     * instead of the noise; NULL: none. */
+    const char *indices;
 };
 void curve_opts_default(struct curve_opts *o);
+/* The options that go with the points of an IsoFLOP fit: its degrees of
+ * freedom behind their errors. */
+void curve_opts_isoflop(struct curve_opts *o, const struct isoflop_fit *f);
 
 struct curve_form {
     int ok;                           /* fitted */
     double E, k, p;                   /* E = 0 in the pure power law */
-    double E_ci[2], k_ci[2], p_ci[2]; /* parametric bootstrap; NaN: none */
+    double E_ci[2], k_ci[2], p_ci[2]; /* bootstrap; NaN: none */
     double objective;                 /* sum of squares of residual / se */
     double rms;                       /* relative residual */
 };
@@ -68,7 +75,8 @@ struct curve_fit {
 /* Fit points (copied; at least one).  noise: relative SD of one run, NaN if
  * unknown.  With fewer than three budgets, budgets within a factor 3, or no
  * fall of the loss beyond its noise, the law is refused, which is no failure.
- * -1 with *e: no point, or values that are no losses.  Release what
+ * -1 with *e: no point, values that are no losses, or draws that cannot be
+ * used.  Release what
  * succeeded. */
 int curve_fit(struct curve_fit *f, const struct curve_point *p, int n,
               double noise, const struct curve_opts *o, struct err *e);

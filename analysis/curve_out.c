@@ -1,4 +1,5 @@
 /* curve_out: the fit as the JSON object of `fit --law loss --json`. */
+#include "analysis/bootstrap.h"
 #include "analysis/curve_impl.h"
 #include "analysis/fit_json.h"
 
@@ -43,7 +44,8 @@ void curve_fit_result(struct fit_result *r, const struct curve_fit *f)
     r->objective = f->with_E.objective;
     snprintf(r->objective_name, sizeof r->objective_name, "chi2");
     r->level = f->opts.level;
-    snprintf(r->interval, sizeof r->interval, "percentile");
+    snprintf(r->interval, sizeof r->interval, "%s",
+             boot_kind_name((enum boot_kind)f->opts.interval));
     add_form(r, "", &f->with_E, 1);
     add_form(r, "pure_", &f->pure, 0);
     if (!f->identified)

@@ -34,7 +34,20 @@ void hyper_opts_default(struct hyper_opts *o)
                              .near_sd = 2,
                              .level = 0.90,
                              .bootstrap = 1000,
-                             .seed = 1};
+                             .seed = 1,
+                             .interval = -1};
+}
+
+enum boot_kind hyper_boot(struct boot_options *b, const struct hyper_opts *o)
+{
+    enum boot_kind kind =
+        o->interval < 0 ? BOOT_PERCENTILE : (enum boot_kind)o->interval;
+
+    *b = (struct boot_options){.resamples = (size_t)o->bootstrap,
+                               .seed = o->seed,
+                               .indices = o->indices,
+                               .jackknife = kind == BOOT_BCA};
+    return kind;
 }
 
 /* --- the points of the regression --- */
@@ -111,10 +124,16 @@ static int refit(double *stat, const size_t *idx, size_t m, int worker,
     struct law *l = ctx;
 
     (void)worker;
+    /* a resample may draw the largest grid every time */
+    l->p.C = xrealloc(l->p.C, (m * most_points(l->f) + 1) * sizeof(double));
+    l->p.y = xrealloc(l->p.y, (m * most_points(l->f) + 1) * sizeof(double));
     l->p.n = 0;
-    for (size_t i = 0; i < m; i++)
-        add_points(&l->p, &l->f->grid[l->at[idx[i]]], l->axis,
-                   l->f->opts.optimum, 0);
+    for (size_t i = 0; i < m; i++) {
+        const struct hyper_grid *g =
+            &l->f->grid[l->f->opts.indices ? idx[i] : l->at[idx[i]]];
+        if (hyper_interior(g, l->axis))
+            add_points(&l->p, g, l->axis, l->f->opts.optimum, 0);
+    }
     return law_fit(stat, l);
 }
 
@@ -131,26 +150,26 @@ static double t_over_z(double level, double dof)
     return dof > 0 ? stat_t_quantile(q, dof) / stat_normal_quantile(q) : 1;
 }
 
-static void resample_grids(double ci[2][2], struct law *l,
-                           const double estimate[2])
+/* -1 when the draws that were given cannot be used. */
+static int resample_grids(double ci[2][2], struct law *l,
+                          const double estimate[2], struct err *e)
 {
     const struct hyper_opts *o = &l->f->opts;
-    struct boot_options opts = {.resamples = (size_t)o->bootstrap,
-                                .seed = o->seed};
+    struct boot_options opts;
+    enum boot_kind kind = hyper_boot(&opts, o);
     double n = (double)l->n, widen = 1;
     struct bootstrap b;
-    size_t most = l->n * most_points(l->f);
+    size_t all = o->indices ? (size_t)l->f->n_grid : l->n;
     struct xy keep = l->p;
+    int rc = 0;
 
-    /* a resample may draw the largest grid every time */
-    l->p = (struct xy){xmalloc(most * sizeof(double)),
-                       xmalloc(most * sizeof(double)), 0};
-    if (!bootstrap_run(&b, &opts, l->n, NULL, l->n, estimate, 2, refit, l,
-                       NULL)) {
+    l->p = (struct xy){NULL, NULL, 0};
+    rc = bootstrap_run(&b, &opts, all, NULL, all, estimate, 2, refit, l, e);
+    if (!rc) {
         for (int j = 0; j < 2; j++)
-            bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j,
-                               BOOT_PERCENTILE, o->level);
-        if (l->n < MANY_GRIDS)
+            bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
+                               o->level);
+        if (l->n < MANY_GRIDS && o->interval < 0 && !o->indices)
             widen = t_over_z(o->level, n - 2) * sqrt(n / (n - 2));
         stretch(ci, estimate, widen);
         bootstrap_release(&b);
@@ -158,6 +177,7 @@ static void resample_grids(double ci[2][2], struct law *l,
     free(l->p.C);
     free(l->p.y);
     l->p = keep;
+    return o->indices ? rc : 0;
 }
 
 /* Half the log distance between the lines next to the best one. */
@@ -310,10 +330,12 @@ static void verdict(struct hyper_power *y, const struct law *l)
         y->identified = 1;
 }
 
-static void fit_law(struct hyper_power *y, const struct hyper_fit *f,
-                    enum hyper_axis a)
+static int fit_law(struct hyper_power *y, const struct hyper_fit *f,
+                   enum hyper_axis a, struct err *e)
 {
+    const struct hyper_opts *o = &f->opts;
     size_t most = most_points(f);
+    int rc = 0;
     double estimate[2], ci[2][2] = {{NAN, NAN}, {NAN, NAN}};
     struct law l = {.f = f, .axis = a};
 
@@ -329,11 +351,11 @@ static void fit_law(struct hyper_power *y, const struct hyper_fit *f,
     if (!law_fit(estimate, &l)) {
         y->coef = exp(estimate[0]);
         y->exponent = estimate[1];
-        if (f->opts.bootstrap > 0 && l.n >= 3 && l.n < FEW_GRIDS &&
-            f->noise_dof > 0)
+        if (o->bootstrap > 0 && l.n >= 3 && l.n < FEW_GRIDS &&
+            f->noise_dof > 0 && o->interval < 0 && !o->indices)
             resample_noise(ci, &l, estimate);
-        else if (f->opts.bootstrap > 0 && l.n >= 3)
-            resample_grids(ci, &l, estimate);
+        else if ((o->bootstrap > 0 || o->indices) && l.n >= 3)
+            rc = resample_grids(ci, &l, estimate, e);
     }
     for (int k = 0; k < 2; k++) {
         y->coef_ci[k] = exp(ci[0][k]);
@@ -343,6 +365,7 @@ static void fit_law(struct hyper_power *y, const struct hyper_fit *f,
     free(l.at);
     free(l.p.C);
     free(l.p.y);
+    return rc;
 }
 
 int hyper_fit(struct hyper_fit *f, const struct points *p,
@@ -365,9 +388,11 @@ int hyper_fit(struct hyper_fit *f, const struct points *p,
                        "loss to fit a grid to");
     }
     points_hash(f->input, p);
-    fit_law(&f->lr, f, AXIS_LR);
-    fit_law(&f->batch, f, AXIS_BATCH);
-    hyper_fit_multi(f);
+    if (fit_law(&f->lr, f, AXIS_LR, e) ||
+        fit_law(&f->batch, f, AXIS_BATCH, e) || hyper_fit_multi(f, e)) {
+        hyper_fit_release(f);
+        return -1;
+    }
     hyper_judge(f);
     return 0;
 }

@@ -40,6 +40,12 @@ struct hyper_opts {
     double level;    /* of the intervals, 0.90 */
     int bootstrap;   /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;   /* of the resampling */
+    /* -1: as hyper_fit.c says; an enum boot_kind: that interval, of whole
+     * grids resampled, as it is. */
+    int interval;
+    /* Draws of grids (bootstrap.h), numbered as in hyper_fit.grid; one that is
+     * not interior on an axis adds nothing to its law.  NULL: none. */
+    const char *indices;
 };
 void hyper_opts_default(struct hyper_opts *o);
 
@@ -138,8 +144,9 @@ struct hyper_fit {
 
 /* Fit.  A grid is the runs of one (budget, M); points without a budget are
  * grouped by (M, D).  -1 with *e when there is nothing to fit (no finished
- * run, no cell with lr and batch); a law that is not identified is no failure:
- * see hyper_power.refused.  Release what succeeded. */
+ * run, no cell with lr and batch) or opts.indices cannot be used; a law that is
+ * not identified is no failure: see hyper_power.refused.  Release what
+ * succeeded. */
 int hyper_fit(struct hyper_fit *f, const struct points *p,
               const struct hyper_opts *o, struct err *e);
 void hyper_fit_release(struct hyper_fit *f);

@@ -5,6 +5,7 @@
 #ifndef LOGLOG_ANALYSIS_HYPER_IMPL_H
 #define LOGLOG_ANALYSIS_HYPER_IMPL_H
 
+#include "analysis/bootstrap.h"
 #include "analysis/cell.h"
 #include "analysis/hyper_fit.h"
 
@@ -39,8 +40,10 @@ int hyper_interior(const struct hyper_grid *g, enum hyper_axis a);
 double hyper_log_optimum(const struct hyper_fit *f, const struct hyper_grid *g,
                          enum hyper_axis a);
 
-/* Laws in N, D, B from interior grids. */
-void hyper_fit_multi(struct hyper_fit *f);
+/* Laws in N, D, B from interior grids; -1 when draws cannot be used. */
+int hyper_fit_multi(struct hyper_fit *f, struct err *e);
+/* What opts ask of the bootstrap of whole grids. */
+enum boot_kind hyper_boot(struct boot_options *b, const struct hyper_opts *o);
 /* ln lr at the best of each batch row: x = (1, ln N, ln D, ln B), y.  Rows of
  * one grid (n at most g->n_batch); the lr must be interior to its row. */
 int hyper_rows(double (*x)[4], double *y, const struct hyper_grid *g);

@@ -26,11 +26,10 @@
  * together. */
 struct multi {
     int use[4], p;
-    double *X, *y; /* (n,4), (n) */
-    size_t *grid;  /* (n) */
-    size_t n, n_grid;
-    double *bx, *by; /* a resample */
-    size_t most;
+    double *X, *y;         /* (n,4), (n) */
+    size_t *grid;          /* (n), its number among all */
+    size_t n, n_grid, all; /* n_grid: those that have rows */
+    double *bx, *by;       /* a resample */
 };
 
 static void multi_init(struct multi *m, const struct hyper_fit *f,
@@ -41,15 +40,13 @@ static void multi_init(struct multi *m, const struct hyper_fit *f,
     *m = (struct multi){0};
     for (int i = 0; i < f->n_grid; i++)
         n += (size_t)f->grid[i].n_cell;
+    m->all = (size_t)f->n_grid;
     memcpy(m->use, use, sizeof m->use);
     for (int j = 0; j < 4; j++)
         m->p += use[j];
     m->X = xmalloc(4 * n * sizeof *m->X);
     m->y = xmalloc(n * sizeof *m->y);
     m->grid = xmalloc(n * sizeof *m->grid);
-    m->most = n * ((size_t)f->n_grid + 1);
-    m->bx = xmalloc(4 * m->most * sizeof *m->bx);
-    m->by = xmalloc(m->most * sizeof *m->by);
 }
 
 static void multi_release(struct multi *m)
@@ -61,11 +58,11 @@ static void multi_release(struct multi *m)
     free(m->by);
 }
 
-static void multi_add(struct multi *m, const double x[4], double y)
+static void multi_add(struct multi *m, const double x[4], double y, int grid)
 {
     memcpy(m->X + 4 * m->n, x, 4 * sizeof *x);
     m->y[m->n] = y;
-    m->grid[m->n++] = m->n_grid;
+    m->grid[m->n++] = (size_t)grid;
 }
 
 /* Near-optimal cells of the grids that are interior on this axis. */
@@ -80,7 +77,7 @@ static void add_near(struct multi *m, const struct hyper_fit *f,
             const struct hyper_cell *c = &g->cell[k];
             double x[4] = {1, log(g->N), log(g->D), log(c->batch)};
             if (c->near)
-                multi_add(m, x, log(hyper_cell_value(c, a)));
+                multi_add(m, x, log(hyper_cell_value(c, a)), i);
         }
         m->n_grid++;
     }
@@ -138,7 +135,7 @@ static void add_rows(struct multi *m, const struct hyper_fit *f)
         double *y = xmalloc(((size_t)g->n_batch + 1) * sizeof *y);
         int n = hyper_rows(x, y, g);
         for (int k = 0; k < n; k++)
-            multi_add(m, x[k], y[k]);
+            multi_add(m, x[k], y[k], i);
         m->n_grid += n > 0;
         free(x);
         free(y);
@@ -169,6 +166,8 @@ static int refit(double *stat, const size_t *idx, size_t n, int worker,
     struct multi *m = ctx;
 
     (void)worker;
+    m->bx = xrealloc(m->bx, (4 * n + 1) * sizeof *m->bx);
+    m->by = xrealloc(m->by, (n + 1) * sizeof *m->by);
     for (size_t i = 0; i < n; i++) {
         memcpy(m->bx + 4 * i, m->X + 4 * idx[i], 4 * sizeof(double));
         m->by[i] = m->y[idx[i]];
@@ -202,34 +201,53 @@ static void check(char why[128], const struct multi *m)
     free(b);
 }
 
-static void fit_one(struct hyper_multi *y, struct multi *m,
-                    const struct hyper_opts *o)
+/* Rows of the grids with rows: numbered densely, unless draws of all grids
+ * were given. */
+static size_t groups(struct multi *m, const struct hyper_opts *o)
 {
-    struct boot_options opts = {.resamples = (size_t)o->bootstrap,
-                                .seed = o->seed};
+    size_t n = 0, last = m->all;
+
+    if (o->indices)
+        return m->all;
+    for (size_t i = 0; i < m->n; i++) {
+        n += m->grid[i] != last;
+        last = m->grid[i];
+        m->grid[i] = n - 1;
+    }
+    return n;
+}
+
+static int fit_one(struct hyper_multi *y, struct multi *m,
+                   const struct hyper_opts *o, struct err *e)
+{
+    struct boot_options opts;
+    enum boot_kind kind = hyper_boot(&opts, o);
     double coef[4], *ci[4] = {NULL, y->n_ci, y->d_ci, y->b_ci};
     struct bootstrap b;
 
     check(y->why, m);
     if (y->why[0])
-        return;
+        return 0;
     if (solve(coef, m, m->X, m->y, m->n)) {
         snprintf(y->why, sizeof y->why, "the grids do not decide it");
-        return;
+        return 0;
     }
     y->ok = 1;
     y->coef = exp(coef[0]);
     y->n = coef[1];
     y->d = coef[2];
     y->b = coef[3];
-    if (o->bootstrap < 1 || bootstrap_run(&b, &opts, m->n, m->grid, m->n_grid,
-                                          coef, 4, refit, m, NULL))
-        return;
+    if (o->bootstrap < 1 && !o->indices)
+        return 0;
+    size_t n = groups(m, o);
+    if (bootstrap_run(&b, &opts, m->n, m->grid, n, coef, 4, refit, m, e))
+        return o->indices ? -1 : 0;
     for (int j = 1; j < 4; j++)
         if (m->use[j])
-            bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j,
-                               BOOT_PERCENTILE, o->level);
+            bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
+                               o->level);
     bootstrap_release(&b);
+    return 0;
 }
 
 static void multi_clear(struct hyper_multi *y)
@@ -239,25 +257,27 @@ static void multi_clear(struct hyper_multi *y)
         y->n_ci[k] = y->d_ci[k] = y->b_ci[k] = NAN;
 }
 
-void hyper_fit_multi(struct hyper_fit *f)
+int hyper_fit_multi(struct hyper_fit *f, struct err *e)
 {
     static const int nd[4] = {1, 1, 1, 0}, d[4] = {1, 0, 1, 0},
                      ndb[4] = {1, 1, 1, 1};
     struct multi m;
+    int rc;
 
     multi_clear(&f->lr_nd);
     multi_clear(&f->batch_d);
     multi_clear(&f->lr_ndb);
     multi_init(&m, f, nd);
     add_near(&m, f, AXIS_LR);
-    fit_one(&f->lr_nd, &m, &f->opts);
+    rc = fit_one(&f->lr_nd, &m, &f->opts, e);
     multi_release(&m);
     multi_init(&m, f, d);
     add_near(&m, f, AXIS_BATCH);
-    fit_one(&f->batch_d, &m, &f->opts);
+    rc = rc ? rc : fit_one(&f->batch_d, &m, &f->opts, e);
     multi_release(&m);
     multi_init(&m, f, ndb);
     add_rows(&m, f);
-    fit_one(&f->lr_ndb, &m, &f->opts);
+    rc = rc ? rc : fit_one(&f->lr_ndb, &m, &f->opts, e);
     multi_release(&m);
+    return rc;
 }

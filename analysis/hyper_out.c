@@ -159,7 +159,10 @@ void hyper_fit_result(struct fit_result *r, const struct hyper_fit *f)
     r->n = (size_t)f->n_point;
     r->excluded = (size_t)f->n_excluded;
     r->level = f->opts.level;
-    snprintf(r->interval, sizeof r->interval, "percentile");
+    snprintf(r->interval, sizeof r->interval, "%s",
+             f->opts.interval < 0
+                 ? "percentile"
+                 : boot_kind_name((enum boot_kind)f->opts.interval));
     snprintf(r->input, sizeof r->input, "%s", f->input);
     add_power(r, "lr", &f->lr);
     add_power(r, "batch", &f->batch);

@@ -172,11 +172,10 @@ static int fit_isoflop(struct laws *l, const struct points *p, struct err *e)
         l->flops_top = fmax(l->flops_top, C);
         l->flops_mid *= pow(C, 1.0 / l->isoflop.n_budget);
     }
-    curve_opts_default(&co);
+    curve_opts_isoflop(&co, &l->isoflop);
     co.level = l->opts.level;
     co.bootstrap = l->opts.bootstrap < 400 ? l->opts.bootstrap : 400;
     co.seed = l->opts.seed;
-    co.se_dof = fmax(l->isoflop.sigma_dof, 1);
     n = curve_points(&at, &l->isoflop);
     l->have_curve = !curve_fit(&l->curve, at, n, l->isoflop.noise, &co, e);
     free(at);

@@ -22,6 +22,9 @@ int fit_law_curve(struct fit_result *out, struct fit_input *in,
     o.seed = (uint64_t)ask->seed;
     if (ask->bootstrap >= 0)
         o.bootstrap = (int)ask->bootstrap;
+    if (ask->interval_name)
+        o.interval = (int)ask->interval;
+    o.indices = ask->indices;
     if (anneal_fit(&f, &in->series, &o, e))
         return -1;
     anneal_fit_result(out, &f);

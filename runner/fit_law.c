@@ -100,6 +100,9 @@ static int law_hyper(struct fit_result *out, struct fit_input *in,
     o.seed = (uint64_t)ask->seed;
     if (ask->bootstrap >= 0)
         o.bootstrap = (int)ask->bootstrap;
+    if (ask->interval_name)
+        o.interval = (int)ask->interval;
+    o.indices = ask->indices;
     if (hyper_fit(&f, &in->points, &o, e))
         return in->study < 0 ? err_prefix(e, "%.100s: ", in->name) : -1;
     hyper_fit_result(out, &f);
@@ -179,19 +182,24 @@ static int law_isoflop(struct fit_result *out, struct fit_input *in,
 static int law_loss(struct fit_result *out, struct fit_input *in,
                     const struct fit_ask *ask, struct err *e)
 {
+    struct fit_ask profiles = *ask; /* the draws are of the law's budgets */
     struct isoflop_fit f;
     struct curve_point *at = NULL;
     struct curve_opts o;
     struct curve_fit c;
     struct str *svg;
 
-    if (isoflop(&f, &in->points, ask, e))
+    profiles.interval_name = profiles.indices = NULL;
+    if (isoflop(&f, &in->points, &profiles, e))
         return -1;
-    curve_opts_default(&o);
+    curve_opts_isoflop(&o, &f);
     o.level = ask->level;
     o.seed = (uint64_t)ask->seed;
     if (ask->bootstrap >= 0)
         o.bootstrap = (int)ask->bootstrap;
+    if (ask->interval_name)
+        o.interval = (int)ask->interval;
+    o.indices = ask->indices;
     int n = curve_points(&at, &f);
     int rc = curve_fit(&c, at, n, f.noise, &o, e);
     if (rc == 0) {
