@@ -3,9 +3,12 @@
  * and an achieved one is only near its neighbours. */
 #include "analysis/cell.h"
 
+#include "analysis/bootstrap.h"
 #include "base/mem.h"
+#include "base/rng.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +106,58 @@ static void number_cells(struct cell_runs *c, int nominal)
     free(id);
 }
 
+static void number_trunks(struct cell_runs *c, const struct points *p)
+{
+    char(*text)[2 * POINT_TEXT] = xcalloc(c->n + 1, sizeof *text);
+    const char **label = xmalloc((c->n + 1) * sizeof *label);
+    size_t *id = xmalloc((c->n + 1) * sizeof *id), n;
+    int *budget;
+
+    for (size_t i = 0; i < c->n; i++) {
+        const struct cell_run *r = &c->run[i];
+        const char *group = p->group[r->row];
+        label[i] = text[i];
+        if (group[0])
+            snprintf(text[i], sizeof text[i], "%s %d %.9g %.9g", group, r->M_id,
+                     r->lr, r->batch);
+    }
+    boot_groups_of_text(id, &n, label, c->n);
+    c->n_trunk = (int)n;
+    budget = xmalloc((n + 1) * sizeof *budget);
+    for (size_t k = 0; k < n; k++)
+        budget[k] = -1;
+    for (size_t i = 0; i < c->n; i++) {
+        struct cell_run *r = &c->run[i];
+        r->trunk = (int)id[i];
+        c->shared |= budget[id[i]] >= 0 && budget[id[i]] != r->budget_id;
+        budget[id[i]] = r->budget_id;
+    }
+    free(budget);
+    free(id);
+    free(label);
+    free(text);
+}
+
+int *cell_trunks(const struct cell_runs *c)
+{
+    int *trunk = xmalloc((c->n + 1) * sizeof *trunk);
+
+    for (size_t i = 0; i < c->n; i++)
+        trunk[i] = c->run[i].trunk;
+    return trunk;
+}
+
+double cell_deviate(struct rng *r, const double *z, const int *trunk, int n)
+{
+    double sum = 0;
+
+    if (!z)
+        return rng_next_normal(r);
+    for (int i = 0; i < n; i++)
+        sum += z[trunk[i]];
+    return sum / sqrt(n);
+}
+
 void cell_runs_init(struct cell_runs *c, const struct points *p)
 {
     int nominal = 1;
@@ -111,7 +166,7 @@ void cell_runs_init(struct cell_runs *c, const struct points *p)
     c->metric = choose_metric(p);
     c->run = xcalloc(p->n + 1, sizeof *c->run);
     for (size_t i = 0; i < p->n; i++) {
-        struct cell_run r = {0};
+        struct cell_run r = {.row = i};
         double y = p->col[c->metric][i];
         int diverged = !p->used[i] && !strncmp(p->why[i], "diverged", 8);
         /* tried, and known to be no optimum: as good as diverged */
@@ -133,6 +188,7 @@ void cell_runs_init(struct cell_runs *c, const struct points *p)
         c->run[c->n++] = r;
     }
     number_cells(c, nominal);
+    number_trunks(c, p);
 }
 
 void cell_runs_release(struct cell_runs *c)

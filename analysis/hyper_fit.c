@@ -2,11 +2,11 @@
  *
  * The estimate is the ordinary regression of the logs of all near-optimal
  * cells (or of one optimum a grid) on log C.  What is independent is the grid,
- * not the cell: from six grids on, whole grids are resampled, below ten of
- * them widened by Student's t.  With fewer, resampling three or four grids says
- * little; there every cell mean is drawn again with the noise between seeds,
- * and every optimum is moved within its grid line, which is as finely as it was
- * looked for. */
+ * not the cell, and grids that share trunks are one: from six on, whole grids
+ * are resampled, below ten of them widened by Student's t.  With fewer,
+ * resampling three or four grids says little; there every cell mean is drawn
+ * again with the noise between seeds, and every optimum is moved within its
+ * grid line, which is as finely as it was looked for. */
 #include "analysis/hyper_fit.h"
 
 #include "analysis/bootstrap.h"
@@ -102,8 +102,9 @@ static size_t interior_grids(size_t *at, const struct hyper_fit *f,
 struct law {
     const struct hyper_fit *f;
     enum hyper_axis axis;
-    size_t *at, n; /* interior grids */
-    struct xy p;   /* a buffer */
+    size_t *at, n;      /* interior grids */
+    size_t *set, n_set; /* of which these are independent (hyper_sets) */
+    struct xy p;        /* a buffer */
 };
 
 static int law_fit(double stat[2], struct law *l)
@@ -157,19 +158,22 @@ static int resample_grids(double ci[2][2], struct law *l,
     const struct hyper_opts *o = &l->f->opts;
     struct boot_options opts;
     enum boot_kind kind = hyper_boot(&opts, o);
-    double n = (double)l->n, widen = 1;
+    double n = (double)l->n_set, widen = 1;
     struct bootstrap b;
-    size_t all = o->indices ? (size_t)l->f->n_grid : l->n;
+    size_t rows = o->indices ? (size_t)l->f->n_grid : l->n;
+    size_t sets = o->indices ? rows : l->n_set;
     struct xy keep = l->p;
     int rc = 0;
 
     l->p = (struct xy){NULL, NULL, 0};
-    rc = bootstrap_run(&b, &opts, all, NULL, all, estimate, 2, refit, l, e);
+    rc = bootstrap_run(&b, &opts, rows, o->indices ? NULL : l->set, sets,
+                       estimate, 2, refit, l, e);
     if (!rc) {
         for (int j = 0; j < 2; j++)
             bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
                                o->level);
-        if (l->n < MANY_GRIDS && o->interval < 0 && !o->indices)
+        if (l->n_set < MANY_GRIDS && l->n_set > 2 && o->interval < 0 &&
+            !o->indices)
             widen = t_over_z(o->level, n - 2) * sqrt(n / (n - 2));
         stretch(ci, estimate, widen);
         bootstrap_release(&b);
@@ -195,13 +199,17 @@ static double half_line(const struct hyper_grid *g, enum hyper_axis a)
 
 /* One draw of a grid: its cells with new noise, marked anew. */
 static void draw_grid(struct hyper_grid *to, const struct hyper_grid *from,
-                      double noise, struct rng *r)
+                      const struct hyper_fit *f, struct rng *r, const double *z)
 {
+    double noise = f->noise;
+
     hyper_grid_copy(to, from);
     for (int i = 0; i < to->n_cell && noise > 0; i++)
         if (isfinite(to->cell[i].loss))
             to->cell[i].loss *=
-                1 + noise / sqrt(to->cell[i].n) * rng_next_normal(r);
+                1 + noise / sqrt(to->cell[i].n) *
+                        cell_deviate(r, z, f->trunk + to->cell[i].first,
+                                     to->cell[i].n);
     hyper_mark_near(to);
     if (!to->quad.ok)
         return;
@@ -233,16 +241,21 @@ static void resample_noise(double ci[2][2], struct law *l,
     double *sum = xcalloc(3 * l->n, sizeof *sum), *sum2 = sum + l->n,
            *spread = sum2 + l->n, chi2;
     struct rng r = {o->seed, RNG_BOOT, (uint64_t)l->axis << 40};
+    int n_trunk = l->f->n_trunk;
+    double *z =
+        l->f->shared ? xmalloc(((size_t)n_trunk + 1) * sizeof *z) : NULL;
 
     for (size_t d = 0; d < B; d++) {
         l->p.n = 0;
+        for (int t = 0; z && t < n_trunk; t++)
+            z[t] = rng_next_normal(&r);
         for (size_t k = 0; k < l->n; k++) {
             const struct hyper_grid *from = &l->f->grid[l->at[k]];
             double shift = (2 * rng_next_uniform(&r) - 1) *
                            half_line(from, l->axis),
                    y;
             struct hyper_grid g;
-            draw_grid(&g, from, l->f->noise, &r);
+            draw_grid(&g, from, l->f, &r, z);
             add_points(&l->p, &g, l->axis, o->optimum, shift);
             y = log(l->axis == AXIS_LR ? g.lr : g.batch) + shift;
             sum[k] += y / (double)B;
@@ -274,6 +287,7 @@ static void resample_noise(double ci[2][2], struct law *l,
             sqrt(fmax(chi2, 1)) * t_over_z(o->level, l->f->noise_dof));
     free(v);
     free(sum);
+    free(z);
 }
 
 /* --- verdict --- */
@@ -342,6 +356,8 @@ static int fit_law(struct hyper_power *y, const struct hyper_fit *f,
     *y = (struct hyper_power){.coef = NAN, .exponent = NAN};
     l.at = xmalloc(((size_t)f->n_grid + 1) * sizeof *l.at);
     l.n = interior_grids(l.at, f, a);
+    l.set = xmalloc((l.n + 1) * sizeof *l.set);
+    l.n_set = hyper_sets(l.set, f, l.at, l.n);
     l.p = (struct xy){xmalloc(most * sizeof(double)),
                       xmalloc(most * sizeof(double)), 0};
     for (size_t k = 0; k < l.n; k++)
@@ -351,7 +367,7 @@ static int fit_law(struct hyper_power *y, const struct hyper_fit *f,
     if (!law_fit(estimate, &l)) {
         y->coef = exp(estimate[0]);
         y->exponent = estimate[1];
-        if (o->bootstrap > 0 && l.n >= 3 && l.n < FEW_GRIDS &&
+        if (o->bootstrap > 0 && l.n >= 3 && l.n_set < FEW_GRIDS &&
             f->noise_dof > 0 && o->interval < 0 && !o->indices)
             resample_noise(ci, &l, estimate);
         else if ((o->bootstrap > 0 || o->indices) && l.n >= 3)
@@ -363,6 +379,7 @@ static int fit_law(struct hyper_power *y, const struct hyper_fit *f,
     }
     verdict(y, &l);
     free(l.at);
+    free(l.set);
     free(l.p.C);
     free(l.p.y);
     return rc;
@@ -402,6 +419,7 @@ void hyper_fit_release(struct hyper_fit *f)
     for (int i = 0; i < f->n_grid; i++)
         hyper_grid_release(&f->grid[i]);
     free(f->grid);
+    free(f->trunk);
     memset(f, 0, sizeof *f);
 }
 

@@ -55,8 +55,10 @@ struct hyper_cell {
     double loss;      /* mean; INFINITY when a run of the cell diverged */
     int n, diverged;  /* runs in the mean; runs that diverged */
     double sd;        /* relative SD between its seeds; NaN if one */
-    double excess;    /* loss / best loss - 1 */
-    int near;         /* excess within the threshold */
+    int first; /* the runs of the mean are hyper_fit.trunk[first .. first + n)
+                */
+    double excess; /* loss / best loss - 1 */
+    int near;      /* excess within the threshold */
 };
 
 /* The minimum of a quadratic in (log lr, log batch) over the good cells of a
@@ -133,6 +135,8 @@ struct hyper_fit {
     int n_point, n_excluded; /* runs used; runs that may not enter */
     int n_diverged;          /* of the excluded */
     char input[HASH_HEX];    /* points_hash of what it saw */
+    int *trunk, n_trunk;     /* of each run (analysis/cell.h) */
+    int shared;              /* grids of several budgets share trunks */
     double noise; /* relative SD between seeds of one run, pooled over the
                      cells within 5 % of their best; NaN when no cell has two
                      seeds: then the rule is the bare 0.25 % */

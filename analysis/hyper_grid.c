@@ -50,8 +50,9 @@ static void average(struct hyper_cell *cell, const struct cell_run *r, int n)
 {
     double *y = xmalloc((size_t)n * sizeof *y);
 
-    *cell = (struct hyper_cell){.lr = r->lr, .batch = r->batch};
-    for (int i = 0; i < n; i++) {
+    *cell = (struct hyper_cell){
+        .lr = r->lr, .batch = r->batch, .first = (int)r->row};
+    for (int i = 0; i < n; i++) { /* those that diverged come last */
         if (isfinite(r[i].y))
             y[cell->n++] = r[i].y;
         else
@@ -253,6 +254,11 @@ void hyper_build(struct hyper_fit *f, struct cell_runs *c)
             c->run[m++] = c->run[i];
     c->n = m;
     qsort(c->run, c->n, sizeof *c->run, by_cell);
+    f->trunk = cell_trunks(c);
+    f->n_trunk = c->n_trunk;
+    f->shared = c->shared;
+    for (size_t i = 0; i < c->n; i++)
+        c->run[i].row = i;
     f->grid = xcalloc(c->n + 1, sizeof *f->grid);
     for (size_t i = 0, j; i < c->n; i = j) {
         struct hyper_grid *g = &f->grid[f->n_grid];
@@ -277,4 +283,55 @@ void hyper_build(struct hyper_fit *f, struct cell_runs *c)
         hyper_fit_quad(g);
         find_edges(g);
     }
+}
+
+/* Some run of grid g is of a trunk that is marked; or mark all of its. */
+static int any_marked(const struct hyper_fit *f, const struct hyper_grid *g,
+                      const char *mark)
+{
+    for (int i = 0; i < g->n_cell; i++)
+        for (int k = 0; k < g->cell[i].n; k++)
+            if (mark[f->trunk[g->cell[i].first + k]])
+                return 1;
+    return 0;
+}
+
+static void mark_all(char *mark, const struct hyper_fit *f,
+                     const struct hyper_grid *g)
+{
+    for (int i = 0; i < g->n_cell; i++)
+        for (int k = 0; k < g->cell[i].n; k++)
+            mark[f->trunk[g->cell[i].first + k]] = 1;
+}
+
+size_t hyper_sets(size_t *set, const struct hyper_fit *f, const size_t *grid,
+                  size_t n)
+{
+    char *mark = xmalloc((size_t)f->n_trunk + 1);
+    size_t sets = 0;
+
+    for (size_t i = 0; i < n; i++)
+        set[i] = n;
+    for (size_t i = 0; i < n; i++) {
+        if (set[i] < n)
+            continue;
+        /* everything that hangs together with grid i */
+        memset(mark, 0, (size_t)f->n_trunk + 1);
+        mark_all(mark, f, &f->grid[grid[i]]);
+        set[i] = sets;
+        for (int grown = f->shared; grown;) {
+            grown = 0;
+            for (size_t k = i + 1; k < n; k++) {
+                const struct hyper_grid *g = &f->grid[grid[k]];
+                if (set[k] < n || !any_marked(f, g, mark))
+                    continue;
+                set[k] = sets;
+                mark_all(mark, f, g);
+                grown = 1;
+            }
+        }
+        sets++;
+    }
+    free(mark);
+    return sets;
 }

@@ -42,6 +42,10 @@ double hyper_log_optimum(const struct hyper_fit *f, const struct hyper_grid *g,
 
 /* Laws in N, D, B from interior grids; -1 when draws cannot be used. */
 int hyper_fit_multi(struct hyper_fit *f, struct err *e);
+/* Number the independent sets among the n grids: grids that share a trunk are
+ * in one.  set[i] of grid[i] in [0, return), by first appearance. */
+size_t hyper_sets(size_t *set, const struct hyper_fit *f, const size_t *grid,
+                  size_t n);
 /* What opts ask of the bootstrap of whole grids. */
 enum boot_kind hyper_boot(struct boot_options *b, const struct hyper_opts *o);
 /* ln lr at the best of each batch row: x = (1, ln N, ln D, ln B), y.  Rows of

@@ -201,25 +201,32 @@ static void check(char why[128], const struct multi *m)
     free(b);
 }
 
-/* Rows of the grids with rows: numbered densely, unless draws of all grids
- * were given. */
-static size_t groups(struct multi *m, const struct hyper_opts *o)
+/* The independent sets of the rows' grids, into m->grid, unless draws of all
+ * grids were given; their number. */
+static size_t groups(struct multi *m, const struct hyper_fit *f)
 {
-    size_t n = 0, last = m->all;
+    size_t *grid = xmalloc((m->n + 1) * sizeof *grid), n = 0;
+    size_t *set = xmalloc((m->n + 1) * sizeof *set), sets = m->all;
 
-    if (o->indices)
-        return m->all;
-    for (size_t i = 0; i < m->n; i++) {
-        n += m->grid[i] != last;
-        last = m->grid[i];
-        m->grid[i] = n - 1;
+    if (!f->opts.indices) {
+        for (size_t i = 0; i < m->n; i++)
+            if (!n || grid[n - 1] != m->grid[i])
+                grid[n++] = m->grid[i];
+        sets = hyper_sets(set, f, grid, n);
+        for (size_t i = 0, k = 0; i < m->n; i++) {
+            k += m->grid[i] != grid[k]; /* rows of a grid are together */
+            m->grid[i] = set[k];
+        }
     }
-    return n;
+    free(grid);
+    free(set);
+    return sets;
 }
 
 static int fit_one(struct hyper_multi *y, struct multi *m,
-                   const struct hyper_opts *o, struct err *e)
+                   const struct hyper_fit *f, struct err *e)
 {
+    const struct hyper_opts *o = &f->opts;
     struct boot_options opts;
     enum boot_kind kind = hyper_boot(&opts, o);
     double coef[4], *ci[4] = {NULL, y->n_ci, y->d_ci, y->b_ci};
@@ -239,7 +246,7 @@ static int fit_one(struct hyper_multi *y, struct multi *m,
     y->b = coef[3];
     if (o->bootstrap < 1 && !o->indices)
         return 0;
-    size_t n = groups(m, o);
+    size_t n = groups(m, f);
     if (bootstrap_run(&b, &opts, m->n, m->grid, n, coef, 4, refit, m, e))
         return o->indices ? -1 : 0;
     for (int j = 1; j < 4; j++)
@@ -269,15 +276,15 @@ int hyper_fit_multi(struct hyper_fit *f, struct err *e)
     multi_clear(&f->lr_ndb);
     multi_init(&m, f, nd);
     add_near(&m, f, AXIS_LR);
-    rc = fit_one(&f->lr_nd, &m, &f->opts, e);
+    rc = fit_one(&f->lr_nd, &m, f, e);
     multi_release(&m);
     multi_init(&m, f, d);
     add_near(&m, f, AXIS_BATCH);
-    rc = rc ? rc : fit_one(&f->batch_d, &m, &f->opts, e);
+    rc = rc ? rc : fit_one(&f->batch_d, &m, f, e);
     multi_release(&m);
     multi_init(&m, f, ndb);
     add_rows(&m, f);
-    rc = rc ? rc : fit_one(&f->lr_ndb, &m, &f->opts, e);
+    rc = rc ? rc : fit_one(&f->lr_ndb, &m, f, e);
     multi_release(&m);
     return rc;
 }

@@ -17,8 +17,8 @@
 
 const char *const isoflop_method_name[ISOFLOP_METHODS] = {"parabola", "akima",
                                                           "surface"};
-const char *const isoflop_resample_name[ISOFLOP_RESAMPLES] = {"auto", "noise",
-                                                              "budgets"};
+const char *const isoflop_resample_name[ISOFLOP_RESAMPLES] = {
+    "auto", "noise", "budgets", "trunks"};
 
 void isoflop_opts_default(struct isoflop_opts *o)
 {
@@ -243,6 +243,12 @@ int isoflop_fit(struct isoflop_fit *f, const struct points *p,
     points_hash(f->input, p);
     isoflop_build(f, &seeds, &c);
     cell_runs_release(&c);
+    if (o->resample == ISOFLOP_RESAMPLE_TRUNKS && !f->shared) {
+        isoflop_fit_release(f);
+        return err_set(e, ERR_USAGE,
+                       "--resample trunks: no run shares its first steps with "
+                       "one of another budget (--map group=...)");
+    }
     for (int i = 0; i < f->n_budget; i++)
         isoflop_window(&f->budget[i], o);
     isoflop_noise(f, &seeds);
@@ -262,5 +268,6 @@ void isoflop_fit_release(struct isoflop_fit *f)
     for (int i = 0; i < f->n_budget; i++)
         free(f->budget[i].size);
     free(f->budget);
+    free(f->trunk);
     memset(f, 0, sizeof *f);
 }

@@ -37,12 +37,15 @@ extern const char *const isoflop_method_name[ISOFLOP_METHODS];
 /* What the exponents' intervals resample.  Noise: every cell mean is drawn
  * again with the spread of its runs, the budgets stay.  Budgets: whole budgets
  * are drawn with replacement, widened for their small number by Student's t.
- * Auto: budgets from six on, where the noise is known noise below; noise for
- * the surface, whose optima are of all budgets. */
+ * Trunks: as noise, but runs of different budgets that share their first steps
+ * (same group, size and setting) move together.  Auto: trunks where budgets
+ * share them; else budgets from six on, where the noise is known noise below;
+ * noise for the surface, whose optima are of all budgets. */
 enum isoflop_resample {
     ISOFLOP_RESAMPLE_AUTO,
     ISOFLOP_RESAMPLE_NOISE,
     ISOFLOP_RESAMPLE_BUDGETS,
+    ISOFLOP_RESAMPLE_TRUNKS,
     ISOFLOP_RESAMPLES
 };
 extern const char *const isoflop_resample_name[ISOFLOP_RESAMPLES];
@@ -72,6 +75,7 @@ struct isoflop_size {
     double loss, sd; /* of the metric; sd between seeds, NaN if one */
     int n, diverged; /* runs in the mean, runs that diverged */
     int in_window;   /* entered the parabola */
+    int first;       /* its runs are isoflop_fit.trunk[first .. first + n) */
 };
 
 struct isoflop_budget {
@@ -111,6 +115,8 @@ struct isoflop_fit {
     struct isoflop_budget *budget; /* by flops, increasing */
     int n_budget, n_ok;
     int n_point, n_excluded, n_diverged;
+    int *trunk, n_trunk;  /* of each run */
+    int shared;           /* budgets share trunks */
     int metric_bpb;       /* 1: losses are bits per byte; 0: nats */
     char input[HASH_HEX]; /* points_hash of what it saw */
     double noise; /* relative SD of one run: between seeds where there are
@@ -137,7 +143,8 @@ struct isoflop_fit {
 
 /* Fit the isoflop runs.  Points are grouped by nominal budget (achieved flops
  * within 5 % when there is none) and by M.  -1 with *e when there is no
- * finished run; refused budgets and laws are no failure.  Release what
+ * finished run, draws that cannot be used, or no trunk to resample; refused
+ * budgets and laws are no failure.  Release what
  * succeeded. */
 int isoflop_fit(struct isoflop_fit *f, const struct points *p,
                 const struct isoflop_opts *o, struct err *e);

@@ -23,6 +23,10 @@ void profile_release(struct profile *p);
 /* The SD of y[i] when one run has relative SD sigma. */
 double profile_sd(const struct profile *p, int i, double sigma, int log_loss);
 
+/* Whether noise moves trunks, not cells; a deviate of each trunk for draw d. */
+int isoflop_by_trunk(const struct isoflop_fit *f);
+void isoflop_trunk_noise(double *z, const struct isoflop_fit *f, int d);
+
 /* log M and y at the minimum by the method; -1 when there is none inside the
  * sizes (parabola: anywhere). */
 int profile_minimum(double *x, double *y, const struct profile *p,

@@ -81,12 +81,43 @@ static int fit_stats(double stat[STATS], const double *C, const double *M,
 
 /* --- noise --- */
 
+int isoflop_by_trunk(const struct isoflop_fit *f)
+{
+    return f->resampled == ISOFLOP_RESAMPLE_TRUNKS;
+}
+
+void isoflop_trunk_noise(double *z, const struct isoflop_fit *f, int d)
+{
+    struct rng r = {f->opts.seed, RNG_BOOT, (uint64_t)(d + 1) << 32};
+
+    for (int t = 0; t < f->n_trunk; t++)
+        z[t] = rng_next_normal(&r);
+}
+
+/* y of a profile with new noise, in p->z. */
+static void draw_profile(struct profile *p, const struct isoflop_fit *f,
+                         const struct isoflop_budget *b, struct rng *r,
+                         const double *z)
+{
+    for (int i = 0, k = 0; i < b->n_size; i++) {
+        const struct isoflop_size *s = &b->size[i];
+        if (!s->in_window)
+            continue;
+        p->z[k] = p->y[k] + profile_sd(p, k, f->sigma, f->opts.log_loss) *
+                                cell_deviate(r, z, f->trunk + s->first, s->n);
+        k++;
+    }
+}
+
 /* B draws of every accepted minimum: x (log M) and y, NaN where there was
  * none; row-major (B, n). */
 static void draw_minima(double *x, double *y, const struct isoflop_fit *f,
                         const struct optima *o)
 {
     struct rng r = {f->opts.seed, RNG_BOOT, 0};
+    double *z = isoflop_by_trunk(f)
+                    ? xmalloc(((size_t)f->n_trunk + 1) * sizeof *z)
+                    : NULL;
 
     for (size_t k = 0; k < o->n; k++) {
         const struct isoflop_budget *b = &f->budget[o->at[k]];
@@ -95,15 +126,15 @@ static void draw_minima(double *x, double *y, const struct isoflop_fit *f,
         for (int d = 0; d < f->opts.bootstrap; d++) {
             size_t at = (size_t)d * o->n + k;
             double lo = p.x[0] - log(BEYOND), hi = p.x[p.n - 1] + log(BEYOND);
-            for (int i = 0; i < p.n; i++)
-                p.z[i] =
-                    p.y[i] + profile_sd(&p, i, f->sigma, f->opts.log_loss) *
-                                 rng_next_normal(&r);
+            if (z)
+                isoflop_trunk_noise(z, f, d);
+            draw_profile(&p, f, b, &r, z);
             if (!profile_minimum(&x[at], &y[at], &p, p.z, f->opts.method))
                 x[at] = fmin(fmax(x[at], lo), hi);
         }
         profile_release(&p);
     }
+    free(z);
 }
 
 /* The interval of sorted draws, stretched about the estimate. */
@@ -306,6 +337,8 @@ static void choose_resample(struct isoflop_fit *f)
     int noise = f->sigma_dof > 0;
 
     f->resampled = f->opts.resample;
+    if (f->resampled == ISOFLOP_RESAMPLE_AUTO && noise && f->shared)
+        f->resampled = ISOFLOP_RESAMPLE_TRUNKS;
     if (f->resampled == ISOFLOP_RESAMPLE_AUTO)
         f->resampled = noise && (f->n_ok < FEW_BUDGETS ||
                                  f->opts.method == ISOFLOP_SURFACE)

@@ -38,8 +38,9 @@ static void average(struct isoflop_size *s, struct cell_noise *noise,
 {
     double *y = xmalloc((size_t)n * sizeof *y), sum = 0;
 
-    *s = (struct isoflop_size){.M = r->M, .N = r->N, .in_window = 1};
-    for (int i = 0; i < n; i++) {
+    *s = (struct isoflop_size){
+        .M = r->M, .N = r->N, .in_window = 1, .first = (int)r->row};
+    for (int i = 0; i < n; i++) { /* those that diverged come last */
         if (!isfinite(r[i].y)) {
             s->diverged++;
             continue;
@@ -105,6 +106,11 @@ void isoflop_build(struct isoflop_fit *f, struct cell_noise *noise,
                    struct cell_runs *c)
 {
     qsort(c->run, c->n, sizeof *c->run, by_cell);
+    f->trunk = cell_trunks(c);
+    f->n_trunk = c->n_trunk;
+    f->shared = c->shared;
+    for (size_t i = 0; i < c->n; i++)
+        c->run[i].row = i;
     f->budget = xcalloc((size_t)c->n_budget + 1, sizeof *f->budget);
     for (size_t i = 0, j; i < c->n; i = j) {
         struct isoflop_budget *b = &f->budget[f->n_budget];

@@ -13,6 +13,7 @@
 
 struct cells {
     double *M, *D, *loss, *w, *sd; /* (n) each, one block that M owns */
+    const struct isoflop_size **size;
     size_t n;
 };
 
@@ -22,7 +23,8 @@ static void cells_init(struct cells *c, const struct isoflop_fit *f)
 
     for (int i = 0; i < f->n_budget; i++)
         n += (size_t)f->budget[i].n_size;
-    *c = (struct cells){.M = xmalloc(5 * n * sizeof *c->M)};
+    *c = (struct cells){.M = xmalloc(5 * n * sizeof *c->M),
+                        .size = xmalloc(n * sizeof *c->size)};
     c->D = c->M + n;
     c->loss = c->D + n;
     c->w = c->loss + n;
@@ -36,8 +38,15 @@ static void cells_init(struct cells *c, const struct isoflop_fit *f)
             c->D[c->n] = s->D;
             c->loss[c->n] = s->loss;
             c->w[c->n] = s->n;
+            c->size[c->n] = s;
             c->sd[c->n++] = s->loss * f->sigma / sqrt(s->n);
         }
+}
+
+static void cells_release(struct cells *c)
+{
+    free(c->M);
+    free(c->size);
 }
 
 static int fit_cells(struct surface_fit *s, const struct cells *c,
@@ -68,7 +77,7 @@ void isoflop_surface(struct isoflop_fit *f)
     rc = fit_cells(&s, &c, c.loss);
     for (int i = 0; i < f->n_budget; i++)
         f->budget[i].surface_M = rc ? NAN : optimum(&s.s, f->budget[i].flops);
-    free(c.M);
+    cells_release(&c);
 }
 
 void isoflop_surface_draws(double *x, const struct isoflop_fit *f,
@@ -78,7 +87,7 @@ void isoflop_surface_draws(double *x, const struct isoflop_fit *f,
     struct surface_fit s, again;
     struct surface_data d;
     struct cells c;
-    double *loss;
+    double *loss, *z = NULL;
     int rc;
 
     cells_init(&c, f);
@@ -86,9 +95,15 @@ void isoflop_surface_draws(double *x, const struct isoflop_fit *f,
     rc = fit_cells(&s, &c, c.loss);
     d = (struct surface_data){
         .n = c.n, .size = c.M, .tokens = c.D, .loss = loss, .weight = c.w};
+    if (isoflop_by_trunk(f))
+        z = xmalloc(((size_t)f->n_trunk + 1) * sizeof *z);
     for (int k = 0; k < f->opts.bootstrap; k++) {
+        if (z)
+            isoflop_trunk_noise(z, f, k);
         for (size_t i = 0; i < c.n; i++)
-            loss[i] = c.loss[i] + c.sd[i] * rng_next_normal(&r);
+            loss[i] = c.loss[i] +
+                      c.sd[i] * cell_deviate(&r, z, f->trunk + c.size[i]->first,
+                                             c.size[i]->n);
         again = s;
         int bad = rc || surface_refit(&again, &d, NULL);
         for (size_t i = 0; i < n; i++)
@@ -96,5 +111,6 @@ void isoflop_surface_draws(double *x, const struct isoflop_fit *f,
                 bad ? NAN : log(optimum(&again.s, f->budget[at[i]].flops));
     }
     free(loss);
-    free(c.M);
+    free(z);
+    cells_release(&c);
 }

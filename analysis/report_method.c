@@ -158,6 +158,8 @@ static void fitting(struct page *p, const struct laws *l)
                   100 * f->opts.level, f->opts.bootstrap,
                   f->resampled == ISOFLOP_RESAMPLE_NOISE
                       ? "the cell means within their noise"
+                  : f->resampled == ISOFLOP_RESAMPLE_TRUNKS
+                      ? "the trunks within their noise"
                       : "whole budgets",
                   isfinite(f->chi2) ? report_num(chi2, f->chi2, 2)
                                     : "too few optima");

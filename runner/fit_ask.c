@@ -41,7 +41,7 @@ static const struct row {
      "of the bootstrap: bca (usual of surface and power), percentile, basic"},
     {"resample", OPT_STRING, AT(resample), " surface isoflop ", "WHAT",
      "surface: runs, trunks (the group), budgets, cells, seeds or a column; "
-     "isoflop: budgets, noise"},
+     "isoflop: budgets, noise, trunks"},
     {"indices", OPT_STRING, AT(indices),
      " surface power isoflop hyper loss curve ", "FILE",
      "draws of the bootstrap, one resample a line"},
