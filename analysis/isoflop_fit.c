@@ -16,7 +16,7 @@
 #include <string.h>
 
 const char *const isoflop_method_name[ISOFLOP_METHODS] = {"parabola", "akima",
-                                                          "surface"};
+                                                          "surface", "spline"};
 const char *const isoflop_resample_name[ISOFLOP_RESAMPLES] = {
     "auto", "noise", "budgets", "trunks"};
 
@@ -159,6 +159,7 @@ static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
     struct poly q;
 
     b->parabola_M = b->parabola_loss = b->akima_M = b->akima_loss = NAN;
+    b->spline_M = b->spline_loss = NAN;
     b->M = b->D = b->N = b->loss = b->log_M_se = b->loss_se = NAN;
     b->c[0] = b->c[1] = b->c[2] = b->M_mid = b->curvature_t = NAN;
     b->M_ci[0] = b->M_ci[1] = b->loss_ci[0] = b->loss_ci[1] = NAN;
@@ -167,6 +168,10 @@ static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
     if (!akima_minimum(&ax, &ay, p.x, p.y, p.n)) {
         b->akima_M = exp(ax);
         b->akima_loss = log_loss ? exp(ay) : ay;
+    }
+    if (!spline_minimum(&ax, &ay, p.x, p.y, p.n)) {
+        b->spline_M = exp(ax);
+        b->spline_loss = log_loss ? exp(ay) : ay;
     }
     if (p.n < f->opts.min_sizes) {
         char why[96];
@@ -190,8 +195,10 @@ static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
     }
     if (judge_curvature(f, b, &p, &q))
         goto out;
-    if (f->opts.method == ISOFLOP_AKIMA)
-        x = isfinite(b->akima_M) ? log(b->akima_M) : log(b->size[b->lowest].M);
+    if (f->opts.method == ISOFLOP_AKIMA || f->opts.method == ISOFLOP_SPLINE) {
+        double M = f->opts.method == ISOFLOP_AKIMA ? b->akima_M : b->spline_M;
+        x = log(isfinite(M) ? M : b->size[b->lowest].M);
+    }
     if (f->opts.method == ISOFLOP_SURFACE) {
         if (!isfinite(b->surface_M)) {
             refuse(b, 0, "the runs do not determine a surface");

@@ -6,8 +6,8 @@
  * The parabola is windowed about its minimum and tested: it must open upwards
  * beyond the noise and have its minimum inside the sizes that were run.  A
  * budget that fails is refused with the reason and the side to extend to.
- * Beside it stands Akima's piecewise cubic (Porian et al., arXiv 2406.19146),
- * which does not assume a shape, and the minimum of the surface.
+ * Beside it stand Akima's piecewise cubic (Porian et al., arXiv 2406.19146) and
+ * the natural spline, which do not assume a shape, and the surface's minimum.
  *
  * The parabola is biased even without noise when the surface is not symmetric
  * or the design wide (Czech et al., arXiv 2603.22339): analysis/surface.h fits
@@ -30,6 +30,7 @@ enum isoflop_method {
     ISOFLOP_PARABOLA,
     ISOFLOP_AKIMA,
     ISOFLOP_SURFACE,
+    ISOFLOP_SPLINE, /* the natural cubic one */
     ISOFLOP_METHODS
 };
 extern const char *const isoflop_method_name[ISOFLOP_METHODS];
@@ -93,6 +94,7 @@ struct isoflop_budget {
     double curvature_t;               /* c[2] over its standard error */
     double parabola_M, parabola_loss; /* NaN where there is no minimum */
     double akima_M, akima_loss;       /* NaN where it is at the edge */
+    double spline_M, spline_loss;     /* the same */
     double surface_M;                 /* of the surface; NaN: none */
     double M, D, N, loss;       /* the optimum by opts.method; NaN if refused */
     double log_M_se, loss_se;   /* standard errors; NaN if refused */

@@ -1,4 +1,4 @@
-/* isoflop_min: polynomials in log size, and Akima's cubic.
+/* isoflop_min: polynomials in log size, Akima's cubic and the natural spline.
  *
  * The abscissa is centred on its mean and scaled to [-1, 1], so the normal
  * equations of a low degree are well conditioned whatever the size's unit. */
@@ -142,9 +142,39 @@ static void akima_slopes(double *t, const double *x, const double *y, int n)
     free(m);
 }
 
+/* Slopes at the knots of the natural spline: a tridiagonal system, solved from
+ * the first knot down. */
+static void spline_slopes(double *t, const double *x, const double *y, int n)
+{
+    double *up = xmalloc((size_t)n * sizeof *up);
+
+    for (int i = 0; i < n; i++) {
+        double h0 = i > 0 ? x[i] - x[i - 1] : 0;
+        double h1 = i < n - 1 ? x[i + 1] - x[i] : 0;
+        double m0 = i > 0 ? (y[i] - y[i - 1]) / h0 : 0;
+        double m1 = i < n - 1 ? (y[i + 1] - y[i]) / h1 : 0;
+        /* below, diagonal, above and right-hand side */
+        double l = i == n - 1 ? h0 : h1, u = i == 0 ? h1 : h0;
+        double d = 2 * (h0 + h1), r = 3 * (h1 * m0 + h0 * m1);
+        if (i == 0)
+            l = 0, r = 3 * h1 * m1;
+        if (i == n - 1)
+            u = 0, r = 3 * h0 * m0;
+        if (i > 0) {
+            d -= l * up[i - 1];
+            r -= l * t[i - 1];
+        }
+        up[i] = u / d;
+        t[i] = r / d;
+    }
+    for (int i = n - 2; i >= 0; i--)
+        t[i] -= up[i] * t[i + 1];
+    free(up);
+}
+
 /* Coefficients of interval i in s = x - x[i]. */
-static void akima_cubic(double q[4], const double *t, const double *x,
-                        const double *y, int i)
+static void hermite_cubic(double q[4], const double *t, const double *x,
+                          const double *y, int i)
 {
     double h = x[i + 1] - x[i], m = (y[i + 1] - y[i]) / h;
 
@@ -159,17 +189,31 @@ static double cubic_at(const double q[4], double s)
     return q[0] + s * (q[1] + s * (q[2] + s * q[3]));
 }
 
-double akima_at(const double *x, const double *y, int n, double at)
+/* A piecewise cubic by its slopes at the knots. */
+typedef void slopes_fn(double *t, const double *x, const double *y, int n);
+
+static double cubics_at(slopes_fn *slopes, const double *x, const double *y,
+                        int n, double at)
 {
     double *t = xmalloc((size_t)n * sizeof *t), q[4];
     int i = 0;
 
     while (i < n - 2 && at > x[i + 1])
         i++;
-    akima_slopes(t, x, y, n);
-    akima_cubic(q, t, x, y, i);
+    slopes(t, x, y, n);
+    hermite_cubic(q, t, x, y, i);
     free(t);
     return cubic_at(q, at - x[i]);
+}
+
+double akima_at(const double *x, const double *y, int n, double at)
+{
+    return cubics_at(akima_slopes, x, y, n, at);
+}
+
+double spline_at(const double *x, const double *y, int n, double at)
+{
+    return cubics_at(spline_slopes, x, y, n, at);
 }
 
 /* The inner minimum of a cubic on (0, h), or -1: the root of the derivative
@@ -187,8 +231,8 @@ static double cubic_dip(const double q[4], double h)
     return s > 0 && s < h ? s : -1;
 }
 
-int akima_minimum(double *x_min, double *y_min, const double *x,
-                  const double *y, int n)
+static int cubics_minimum(double *x_min, double *y_min, slopes_fn *slopes,
+                          const double *x, const double *y, int n)
 {
     double *t, q[4];
 
@@ -198,14 +242,14 @@ int akima_minimum(double *x_min, double *y_min, const double *x,
     *x_min = x[0];
     *y_min = y[0];
     t = xmalloc((size_t)n * sizeof *t);
-    akima_slopes(t, x, y, n);
+    slopes(t, x, y, n);
     for (int i = 0; i < n - 1; i++) {
         double h = x[i + 1] - x[i], s;
         if (y[i + 1] < *y_min) {
             *x_min = x[i + 1];
             *y_min = y[i + 1];
         }
-        akima_cubic(q, t, x, y, i);
+        hermite_cubic(q, t, x, y, i);
         s = cubic_dip(q, h);
         if (s > 0 && cubic_at(q, s) < *y_min) {
             *x_min = x[i] + s;
@@ -214,4 +258,16 @@ int akima_minimum(double *x_min, double *y_min, const double *x,
     }
     free(t);
     return *x_min > x[0] && *x_min < x[n - 1] ? 0 : -1;
+}
+
+int akima_minimum(double *x_min, double *y_min, const double *x,
+                  const double *y, int n)
+{
+    return cubics_minimum(x_min, y_min, akima_slopes, x, y, n);
+}
+
+int spline_minimum(double *x_min, double *y_min, const double *x,
+                   const double *y, int n)
+{
+    return cubics_minimum(x_min, y_min, spline_slopes, x, y, n);
 }

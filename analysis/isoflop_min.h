@@ -38,5 +38,10 @@ int akima_minimum(double *x_min, double *y_min, const double *x,
                   const double *y, int n);
 /* The curve itself at one x inside [x[0], x[n-1]]. */
 double akima_at(const double *x, const double *y, int n, double at);
+/* The same of the natural cubic spline: its curvature is continuous, and 0 at
+ * both ends. */
+int spline_minimum(double *x_min, double *y_min, const double *x,
+                   const double *y, int n);
+double spline_at(const double *x, const double *y, int n, double at);
 
 #endif

@@ -47,6 +47,8 @@ static json_t *budget_json(const struct isoflop_budget *b)
     set(o, "parabola_loss", b->parabola_loss);
     set(o, "akima_M", b->akima_M);
     set(o, "akima_loss", b->akima_loss);
+    set(o, "spline_M", b->spline_M);
+    set(o, "spline_loss", b->spline_loss);
     set(o, "surface_M", b->surface_M);
     return o;
 }

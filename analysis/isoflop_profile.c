@@ -167,6 +167,8 @@ int profile_minimum(double *x, double *y, const struct profile *p,
     *x = *y = NAN;
     if (method == ISOFLOP_AKIMA)
         return akima_minimum(x, y, p->x, values, p->n);
+    if (method == ISOFLOP_SPLINE)
+        return spline_minimum(x, y, p->x, values, p->n);
     if (poly_fit(&f, 2, p->x, values, p->w, p->n))
         return -1;
     return parabola_minimum(x, y, NULL, &f);

@@ -138,8 +138,9 @@ static void fitting(struct page *p, const struct laws *l)
                   "%s in log M, %d of %d minima accepted; at least %d sizes, "
                   "quadratic term at %.2f standard errors or more, minimum "
                   "inside the sizes run",
-                  f->opts.method == ISOFLOP_AKIMA ? "Akima's cubic"
-                                                  : "parabola",
+                  f->opts.method == ISOFLOP_AKIMA    ? "Akima's cubic"
+                  : f->opts.method == ISOFLOP_SPLINE ? "the natural spline"
+                                                     : "parabola",
                   f->n_ok, f->n_budget, f->opts.min_sizes, f->opts.curvature);
         page_item(p, "noise",
                   "%s of the loss for one run, from %s (%d degrees of "

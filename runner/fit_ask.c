@@ -21,7 +21,7 @@ static const struct row {
     {"objective", OPT_STRING, AT(objective), " surface ", "OBJ",
      "surface: huber, mse, mse-raw, huber-raw, asymmetric, likelihood"},
     {"method", OPT_STRING, AT(method), " surface isoflop loss hyper ", "M",
-     "surface: varpro, grid; isoflop: parabola, akima, surface; hyper: near, "
+     "surface: varpro, grid; isoflop: parabola, akima, spline, surface; hyper: near, "
      "centre, quadratic"},
     {"delta", OPT_DOUBLE, AT(delta), " surface curve ", "X",
      "of Huber's loss (0.001)"},

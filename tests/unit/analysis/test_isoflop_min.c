@@ -72,12 +72,46 @@ static void test_akima_agrees_with_scipy(void **state)
     assert_int_equal(akima_minimum(&x_min, &y_min, x, y, 4), -1); /* edge */
 }
 
+/* What defines the natural spline: it goes through its points, its slope and
+ * curvature are continuous, its curvature is 0 at the ends; and a straight line
+ * stays one. */
+static void test_the_spline_is_natural(void **state)
+{
+    static const double x[7] = {0, 1, 2.5, 3, 4, 6, 7};
+    static const double y[7] = {3, 2.1, 1.7, 1.65, 1.8, 2.6, 3.5};
+    double line[7], h = 1e-3, x_min, y_min;
+
+    (void)state;
+    for (int i = 0; i < 7; i++)
+        line[i] = 2 - 3 * x[i];
+    for (int i = 1; i < 6; i++) {
+        double at[7], left, right;
+        near(spline_at(x, y, 7, x[i]), y[i], 1e-12);
+        for (int k = 0; k < 7; k++)
+            at[k] = spline_at(x, y, 7, x[i] + (k - 3) * h);
+        within((at[3] - at[2]) / h, (at[4] - at[3]) / h, 5 * h);
+        left = (at[3] - 2 * at[2] + at[1]) / (h * h);
+        right = (at[5] - 2 * at[4] + at[3]) / (h * h);
+        within(left, right, 20 * h);
+    }
+    within((spline_at(x, y, 7, 2 * h) - 2 * spline_at(x, y, 7, h) + y[0]) /
+               (h * h),
+           0, 5 * h);
+    for (double t = 0; t <= 7; t += 0.1)
+        within(spline_at(x, line, 7, t), 2 - 3 * t, 1e-12);
+    assert_int_equal(spline_minimum(&x_min, &y_min, x, y, 7), 0);
+    for (double t = 0; t <= 7; t += 1e-3)
+        assert_true(spline_at(x, y, 7, t) >= y_min - 1e-12);
+    assert_int_equal(spline_minimum(&x_min, &y_min, x, y, 4), -1); /* edge */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parabola_is_exact),
         cmocka_unit_test(test_poly_variance),
         cmocka_unit_test(test_akima_agrees_with_scipy),
+        cmocka_unit_test(test_the_spline_is_natural),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
