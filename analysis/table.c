@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,6 +194,7 @@ static int read_csv(struct table *t, const char *text, size_t len, int line,
     struct str s;
     int rc = -1;
 
+    t->delimiter = c.delimiter;
     str_init(&s);
     if (csv_header(t, &c, &s, e))
         goto out;
@@ -294,6 +296,34 @@ const char *table_cell(const struct table *t, size_t row, size_t col)
     return text ? text : "";
 }
 
+static int three_digits(const char *p)
+{
+    return isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1]) &&
+           isdigit((unsigned char)p[2]) && !isdigit((unsigned char)p[3]);
+}
+
+/* Take the separators out of 1,234,567.8 (also blanks, _ and '): groups of
+ * three digits after one to three.  A lone comma between semicolons or tabs
+ * may be a decimal one, so it stays. */
+static void ungroup(char *text, char delimiter)
+{
+    char *from = text + (*text == '-' || *text == '+'), *to, separator;
+    size_t lead = strspn(from, "0123456789"), groups = 0;
+
+    separator = from[lead];
+    if (lead < 1 || lead > 3 || !separator || !strchr(",_' ", separator))
+        return;
+    for (to = from + lead; *to == separator; to += 4, groups++)
+        if (!three_digits(to + 1))
+            return;
+    if (separator == ',' && groups == 1 && delimiter && delimiter != ',')
+        return;
+    for (from = to = text; *from; from++)
+        if (*from != separator)
+            *to++ = *from;
+    *to = '\0';
+}
+
 int table_number(double *v, const struct table *t, size_t row, size_t col,
                  struct err *e)
 {
@@ -310,6 +340,7 @@ int table_number(double *v, const struct table *t, size_t row, size_t col,
     for (size_t k = 0; k < ARRAY_LEN(none); k++)
         if (strcasecmp(s.text, none[k]) == 0)
             goto out;
+    ungroup(s.text, t->delimiter);
     if (str_to_double(s.text, v))
         rc = err_set(e, ERR_USAGE,
                      "%s:%d: column '%.60s': '%.60s' is not a number, expected "

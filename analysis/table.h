@@ -21,9 +21,10 @@
 struct table {
     char *path;
     size_t cols, rows;
-    char **name; /* (cols) */
-    char **cell; /* (rows, cols) row-major; never NULL */
-    int *line;   /* (rows): where the row begins in the file */
+    char **name;    /* (cols) */
+    char **cell;    /* (rows, cols) row-major; never NULL */
+    int *line;      /* (rows): where the row begins in the file */
+    char delimiter; /* of a CSV file; 0: JSON */
     size_t name_cap, cell_cap, line_cap, stored; /* stored: cols of `cell` */
 };
 
@@ -37,7 +38,8 @@ int table_column(const struct table *t, const char *name);
 const char *table_cell(const struct table *t, size_t row, size_t col);
 
 /* The cell as a number.  An empty cell, nan, na, n/a, null, none, - and inf
- * (any case) are NaN.  -1 with file:line and the column when it is anything
+ * (any case) are NaN; groups of three digits may be separated, 1,234,567.8.
+ * -1 with file:line and the column when it is anything
  * else. */
 int table_number(double *v, const struct table *t, size_t row, size_t col,
                  struct err *e);
