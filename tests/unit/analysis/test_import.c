@@ -198,6 +198,39 @@ static void formulas_follow_the_usual_precedence(void **state)
     table_release(&t);
 }
 
+/* 1,234,567.8 is a number where the comma cannot be a decimal one. */
+static void groups_of_three_are_numbers(void **state)
+{
+    static const struct {
+        const char *text;
+        double v; /* NaN: refused */
+    } cell[] = {
+        {"a;b\n1,234,567.5;1\n", 1234567.5},
+        {"a,b\n\"1,234\",1\n", 1234},
+        {"a,b\n-1_000,1\n", -1000},
+        {"a\tb\n12 345 678\t1\n", 12345678},
+        {"a,b\n\"2,000,000e3\",1\n", 2e9},
+        {"a;b\n1,234;1\n", NAN},
+        {"a,b\n\"12,34\",1\n", NAN},
+        {"a,b\n\"1234,567\",1\n", NAN},
+        {"a,b\n\"1,234_567\",1\n", NAN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cell); i++) {
+        struct table t;
+        struct err e;
+        double v;
+        put(cell[i].text);
+        ok(table_read(&t, path, &e));
+        int rc = table_number(&v, &t, 0, 0, &e);
+        assert_int_equal(rc, isnan(cell[i].v) ? -1 : 0);
+        if (!rc)
+            assert_true(v == cell[i].v);
+        table_release(&t);
+    }
+}
+
 static void bad_formulas_say_where(void **state)
 {
     static const struct {
@@ -342,6 +375,7 @@ int main(void)
         T(json_lines_and_arrays_are_tables),
         T(broken_tables_say_where),
         T(formulas_follow_the_usual_precedence),
+        T(groups_of_three_are_numbers),
         T(bad_formulas_say_where),
         T(a_mapping_makes_points),
         T(usual_names_need_no_mapping),
