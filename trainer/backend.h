@@ -128,6 +128,7 @@ struct backend {
  * On other processors than x86 there is only the portable one. */
 extern const struct backend backend_avx512, backend_avx2, backend_portable;
 extern const struct backend backend_avx512_bf16, backend_avx2_bf16;
+extern const struct backend backend_avx512_pairs; /* cpu/pairs.h */
 extern const struct backend backend_portable_bf16;
 
 /* The plain loops; operands rounded to bf16 for DTYPE_BF16. */

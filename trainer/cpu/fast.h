@@ -46,6 +46,15 @@ static size_t fast_scratch_bytes_bf16(const struct backend_shape *s)
     return fp32 > bf16 ? fp32 : bf16;
 }
 
+/* What is not a linear layer. */
+#define FAST_ROWS                                                              \
+    .embed = fast_embed, .embed_bwd = fast_embed_bwd, .rmsnorm = fast_rmsnorm, \
+    .rmsnorm_bwd = fast_rmsnorm_bwd, .attention = fast_attention,              \
+    .attention_bwd = fast_attention_bwd, .swiglu = fast_swiglu,                \
+    .swiglu_bwd = fast_swiglu_bwd, .xent = fast_xent,                          \
+    .xent_loss = fast_xent_loss, .sum_squares = fast_sum_squares,              \
+    .adamw = fast_adamw, .normals = fast_normals
+
 /* SUFFIX is empty, or _bf16. */
 #define FAST_TABLE(NAME, USABLE, BF16, SUFFIX)                                 \
     {                                                                          \
@@ -54,11 +63,5 @@ static size_t fast_scratch_bytes_bf16(const struct backend_shape *s)
         .scratch_bytes = fast_scratch_bytes##SUFFIX,                           \
         .pack = fast_pack##SUFFIX, .linear = fast_linear##SUFFIX,              \
         .linear_dx = fast_linear_dx##SUFFIX,                                   \
-        .linear_dw = fast_linear_dw##SUFFIX, .embed = fast_embed,              \
-        .embed_bwd = fast_embed_bwd, .rmsnorm = fast_rmsnorm,                  \
-        .rmsnorm_bwd = fast_rmsnorm_bwd, .attention = fast_attention,          \
-        .attention_bwd = fast_attention_bwd, .swiglu = fast_swiglu,            \
-        .swiglu_bwd = fast_swiglu_bwd, .xent = fast_xent,                      \
-        .xent_loss = fast_xent_loss, .sum_squares = fast_sum_squares,          \
-        .adamw = fast_adamw, .normals = fast_normals                           \
+        .linear_dw = fast_linear_dw##SUFFIX, FAST_ROWS                         \
     }

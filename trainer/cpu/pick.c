@@ -11,6 +11,7 @@ const struct backend *const backend_list[] = {
 #ifdef __x86_64__
     &backend_avx512,
     &backend_avx2,
+    &backend_avx512_pairs,
     &backend_avx512_bf16,
     &backend_avx2_bf16,
 #endif

@@ -152,6 +152,7 @@ INLINE vec vfma(vec a, vec b, vec c)
  * no register free, and gcc left to itself loads b once a use and moves the
  * accumulators about, which costs a fifth of its time: hence an instruction
  * with three registers. */
+#ifndef SIMD_PAIRS
 INLINE void vfma_to(vec *acc, vec a, vec b)
 {
 #if defined(__AVX512F__) || defined(__AVX2__)
@@ -160,6 +161,20 @@ INLINE void vfma_to(vec *acc, vec a, vec b)
     *acc = vfma(a, b, *acc);
 #endif
 }
+#else
+/* Of pairs of bf16 numbers (pairs.h): the high ones, then the low ones. */
+INLINE void vfma_to(vec *acc, vec a, vec b)
+{
+#if defined(__AVX512BF16__)
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(*acc) : "v"(a), "v"(b));
+#else /* for tests on a CPU without the instruction */
+    const vecu high = (vecu)vseti(-65536);
+
+    *acc = vfma((vec)((vecu)a & high), (vec)((vecu)b & high), *acc);
+    *acc = vfma((vec)((vecu)a << 16), (vec)((vecu)b << 16), *acc);
+#endif
+}
+#endif
 
 /* The smaller; y where either is not a number. */
 INLINE vec vmin(vec x, vec y)
