@@ -1,9 +1,10 @@
 /* fault: see fault.h.  The count of passes per fault is this module's state;
- * it exists only in a process that has LOGLOG_FAULT set. */
+ * it exists only in a process that has LOGLOG_FAULT set.  Threads may ask. */
 #include "base/fault.h"
 
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,11 @@ struct fault {
 };
 
 static struct {
-    int loaded, count;
+    int count;
     struct fault fault[FAULT_MAX];
 } state;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of passes */
 
 static void set_key(struct fault *f, const char *key, int64_t value)
 {
@@ -51,7 +54,6 @@ static void load(void)
     const char *env = getenv("LOGLOG_FAULT");
     char *copy, *save = NULL, *inner = NULL;
 
-    state.loaded = 1;
     if (!env || !*env)
         return;
     copy = xstrdup(env);
@@ -81,8 +83,10 @@ int fault_at_here(const char *name, const struct fault_here *here)
 {
     int hit = 0;
 
-    if (!state.loaded)
-        load();
+    pthread_once(&once, load);
+    if (!state.count)
+        return 0;
+    pthread_mutex_lock(&lock);
     for (int i = 0; i < state.count; i++) {
         struct fault *f = &state.fault[i];
         if (strcmp(f->name, name) || !matches(f->where.run, here->run) ||
@@ -94,6 +98,7 @@ int fault_at_here(const char *name, const struct fault_here *here)
         if (f->every || f->passes == f->n)
             hit = 1;
     }
+    pthread_mutex_unlock(&lock);
     return hit;
 }
 

@@ -6,7 +6,7 @@
  * now.  Keys: n=K (only at the K-th time this point is passed in this
  * process; default 1), every (each time), run=ID, step=S, attempt=A (only
  * when the point's context says so; see fault_here).  Without the variable
- * every point costs one test of a pointer. */
+ * every point costs one test of a number. */
 #ifndef LOGLOG_BASE_FAULT_H
 #define LOGLOG_BASE_FAULT_H
 

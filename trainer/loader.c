@@ -27,7 +27,8 @@ struct reader {
 struct loader {
     const struct batches *b;
     int64_t from, rows, last;
-    int64_t next, taken; /* steps; next 0: not begun; taken 0: none yet */
+    int64_t next, taken; /* steps */
+    int begun;           /* of the caller alone */
     int64_t slots;
     int64_t filled[SLOTS_MAX]; /* the step that a slot holds */
     size_t slot_tokens;
@@ -123,6 +124,7 @@ static void *read_ahead(void *arg)
 
 void loader_begin(struct loader *l, int64_t t)
 {
+    l->begun = 1;
     l->next = t;
     l->taken = t - 1; /* nothing is in use */
     l->wanted = READERS;
@@ -160,8 +162,8 @@ static void wait_for(struct loader *l, int64_t t)
 
 const int32_t *loader_take(struct loader *l, int64_t t)
 {
-    BUG_ON(t < 1 || t > l->last || (l->next && t != l->taken + 1));
-    if (!l->next)
+    BUG_ON(t < 1 || t > l->last || (l->begun && t != l->taken + 1));
+    if (!l->begun)
         loader_begin(l, t);
     if (!l->readers) {
         take_now(l, t);
