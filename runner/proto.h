@@ -96,8 +96,8 @@ struct msg_setup {
     char valid[TRAIN_SETS][PROTO_PATH];
     int32_t n_valid;
     int32_t log_level;
-    int32_t bind; /* enum affinity */
-    int32_t how[DEVICE_CHOICES]; /* on a GPU, by enum device_choice */
+    int32_t bind;                 /* enum affinity */
+    int32_t how[DEVICE_CHOICES];  /* on a GPU, by enum device_choice */
     char checkpoints[PROTO_PATH]; /* a run's are in checkpoints/<run id> */
     double checkpoint_seconds;
     double stand_in; /* > 0: do not train, sleep predicted seconds / this */
