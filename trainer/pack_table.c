@@ -27,6 +27,7 @@ int pack_table_open(struct pack_table *t, const char *dir, struct err *e)
         return err_errno(e, "%s", path);
     unlink(path);
     t->open = 1;
+    snprintf(t->dir, sizeof t->dir, "%.255s", dir);
     return 0;
 }
 
@@ -45,13 +46,13 @@ int pack_table_room(struct pack_table *t, size_t n, size_t size, struct err *e)
         rc = posix_fallocate(t->fd, 0, (off_t)bytes);
     while (rc == EINTR);
     if (rc)
-        return err_set(e, ERR_ENV, "a table of %zu bytes beside the sets: %s",
+        return err_set(e, ERR_ENV, "%s: a table of %zu bytes: %s", t->dir,
                        bytes, strerror(rc));
     at = t->at
              ? mremap(t->at, t->bytes, bytes, MREMAP_MAYMOVE)
              : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
     if (at == MAP_FAILED)
-        return err_errno(e, "a table of %zu bytes", bytes);
+        return err_errno(e, "%s: a table of %zu bytes", t->dir, bytes);
     t->at = at;
     t->bytes = bytes;
     return 0;

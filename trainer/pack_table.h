@@ -15,6 +15,7 @@ struct pack_table {
     size_t bytes;
     int fd; /* valid while `open` */
     int open;
+    char dir[256]; /* its beginning, for messages */
 };
 
 /* -1 with ERR_ENV when no file can be made in `dir`. */
