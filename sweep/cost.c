@@ -15,7 +15,7 @@ void cost_default(struct cost_model *c)
     *c = (struct cost_model){
         .n = 7,
         .d_model = {16, 24, 32, 64, 128, 256, 512},
-        .flops_per_s = {2.4e10, 2.8e10, 3.9e10, 4.3e10, 6e10, 6.5e10, 6.5e10},
+        .flops_per_s = {3.2e10, 3.8e10, 4.6e10, 4.7e10, 6e10, 6.5e10, 6.5e10},
         .startup = 0.1,
     };
 }
