@@ -1,9 +1,9 @@
 /* loader: see loader.h.
  *
  * Step t lies in slot t mod `slots`.  The steps [taken, next) are in the ring
- * or being read; step `taken` is in use, so threads may fill up to taken +
- * slots -
- * 1.  Of the threads the first `wanted` work, the others sleep. */
+ * or being read; step `taken` is in use, so threads may fill the ring up to
+ * step taken + slots - 1.  Of the threads the first `wanted` work, the others
+ * sleep. */
 #include "trainer/loader.h"
 
 #include "base/fault.h"

@@ -3,7 +3,7 @@
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for study in "$LOGLOG_SOURCE"/examples/*.yaml; do
+for study in "$LOGLOG_SOURCE"/examples/*.yaml "$LOGLOG_SOURCE"/examples/*/*.yaml; do
     if "$LOGLOG" plan "$study" --json >plan.json 2>err &&
         grep -q '"runs"' plan.json; then
         ok
