@@ -112,13 +112,16 @@ static hwloc_cpuset_t choose(hwloc_topology_t topology, enum affinity how,
     return set;
 }
 
-/* The topology with its PCI devices. */
-static int read_machine(hwloc_topology_t *topology, struct err *e)
+/* The topology, with PCI devices where one is asked for: looking for them takes
+ * longer than all the rest. */
+static int read_machine(hwloc_topology_t *topology, const char *pci,
+                        struct err *e)
 {
     if (hwloc_topology_init(topology))
         return err_set(e, ERR_ENV, "hwloc cannot start");
-    hwloc_topology_set_io_types_filter(*topology,
-                                       HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    if (pci && *pci)
+        hwloc_topology_set_io_types_filter(*topology,
+                                           HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
     if (!hwloc_topology_load(*topology))
         return 0;
     hwloc_topology_destroy(*topology);
@@ -136,7 +139,7 @@ static int place(enum affinity how, const struct affinity_slot *slot, int bind,
     text[0] = '\0';
     if (how == AFFINITY_NONE || slot->place < 0 || slot->place >= slot->places)
         return 0;
-    if (read_machine(&topology, e))
+    if (read_machine(&topology, slot->pci, e))
         return -1;
     set = choose(topology, how, slot);
     if (set) {
