@@ -1,6 +1,7 @@
 /* bench: see bench.h. */
 #include "db/bench.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -17,20 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LANES 8   /* runs that report at the same time */
 #define CHUNK 128 /* rows of one run in a batch */
 #define ASKED 9   /* times that a question is asked */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double size_of(const char *path)
 {
@@ -103,10 +95,10 @@ static int train(struct maker *m, size_t from, size_t lanes, struct err *e)
         for (size_t l = 0; l < lanes; l++)
             for (int64_t k = at; k < at + CHUNK && k < m->steps; k++)
                 make_row(&batch[n++], &m->run[from + l], k + 1);
-        t = now();
+        t = clock_now();
         if (db_steps_add(m->db, batch, n, e))
             return -1;
-        m->spent += now() - t;
+        m->spent += clock_now() - t;
     }
     for (size_t l = 0; l < lanes; l++) {
         const struct planned *p = &m->run[from + l];
@@ -200,10 +192,10 @@ static int median_ms(double *ms, int (*ask)(struct question *q, struct err *e),
     double t[ASKED];
 
     for (int i = 0; i < ASKED; i++) {
-        double start = now();
+        double start = clock_now();
         if (ask(q, e))
             return -1;
-        t[i] = 1e3 * (now() - start);
+        t[i] = 1e3 * (clock_now() - start);
     }
     qsort(t, ASKED, sizeof *t, ascending);
     *ms = t[ASKED / 2];
@@ -247,9 +239,9 @@ static int ask_all(struct db_bench *b, const struct maker *m, const char *path,
     }
     rc = median_ms(&b->status_ms, ask_status, &q, e) ||
          median_ms(&b->points_ms, ask_points, &q, e) || by_run(b, &q, e);
-    start = now();
+    start = clock_now();
     rc = rc || db_export(q.out, q.db, "steps", NULL, QUERY_CSV, e);
-    b->export_rate = (double)b->rows / (now() - start);
+    b->export_rate = (double)b->rows / (clock_now() - start);
     store_close(q.db);
     fclose(q.out);
     return rc ? -1 : 0;

@@ -1,8 +1,8 @@
 /* asked: the coordinator carries out the requests of people; see requests.h. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "runner/clock.h"
 #include "runner/requests.h"
 #include "runner/trunks.h"
 

@@ -1,9 +1,9 @@
 /* bench_sched: see bench_sched.h. */
 #include "runner/bench_sched.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "runner/clock.h"
 #include "runner/width.h"
 
 #include <math.h>

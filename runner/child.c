@@ -1,11 +1,11 @@
 /* child: see child.h. */
 #include "runner/child.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/affinity.h"
-#include "runner/clock.h"
 #include "runner/proto.h"
 #include "runner/run_dir.h"
 #include "runner/signals.h"

@@ -1,9 +1,9 @@
 /* cmd_requests: cancel, retry and skip, of single runs. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/query.h"
 #include "db/runs.h"
-#include "runner/clock.h"
 #include "runner/cmd.h"
 #include "runner/requests.h"
 

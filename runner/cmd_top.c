@@ -1,6 +1,6 @@
 /* cmd_top: the live view in the terminal. */
+#include "base/clock.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/cmd.h"
 #include "runner/colour.h"
 #include "runner/live.h"

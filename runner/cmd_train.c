@@ -1,8 +1,8 @@
 /* cmd_train: one run in this process, with the trainer that studies use. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/cmd.h"
 #include "runner/signals.h"
 #include "runner/train_output.h"

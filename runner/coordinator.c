@@ -1,10 +1,10 @@
 /* coordinator: see coordinator.h.  The loop, and how it ends. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/query.h"
-#include "runner/clock.h"
 #include "runner/room.h"
 #include "runner/signals.h"
 #include "runner/trunks.h"

@@ -1,8 +1,8 @@
 /* devices: what the ranks of a launch train on; see coordinator_impl.h. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "runner/clock.h"
 
 #define ANSWER_SECONDS 120.0 /* for a driver to answer */
 

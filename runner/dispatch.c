@@ -1,9 +1,9 @@
 /* dispatch: attempts at work, and their outcome. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/room.h"
 #include "runner/trunks.h"
 

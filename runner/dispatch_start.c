@@ -1,9 +1,9 @@
 /* dispatch_start: attempts begin: what they are told, and the record of it. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/disk.h"
 #include "runner/room.h"
 #include "runner/run_dir.h"

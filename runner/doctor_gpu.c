@@ -4,10 +4,10 @@
  * fork, and a driver that hangs must not hang us. */
 #include "runner/doctor_gpu.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "runner/clock.h"
 #include "sweep/flops.h"
 #include "trainer/adamw.h"
 #include "trainer/device.h"

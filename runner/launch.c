@@ -1,12 +1,12 @@
 /* launch: see launch.h. */
 #include "runner/launch.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/query.h"
-#include "runner/clock.h"
 #include "runner/hosts.h"
 #include "runner/node_sweep.h"
 #include "runner/probe.h"

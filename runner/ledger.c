@@ -1,8 +1,8 @@
 /* ledger: see ledger.h. */
 #include "runner/ledger.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* live: see live.h. */
 #include "runner/live.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "db/runs.h"
-#include "runner/clock.h"
 
 #include <math.h>
 #include <stdio.h>

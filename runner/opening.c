@@ -2,11 +2,11 @@
  * database, and the other ranks. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/query.h"
-#include "runner/clock.h"
 
 #include <inttypes.h>
 #include <limits.h>

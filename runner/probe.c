@@ -1,9 +1,9 @@
 /* probe: see probe.h. */
 #include "runner/probe.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/node_sweep.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
  * place on a terminal. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "runner/clock.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,11 +5,11 @@
  * by rename, whole. */
 #include "runner/requests.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/runs.h"
-#include "runner/clock.h"
 
 #include <dirent.h>
 #include <inttypes.h>

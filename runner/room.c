@@ -1,8 +1,8 @@
 /* room: see room.h. */
 #include "runner/room.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "runner/clock.h"
 #include "runner/signals.h"
 
 #include <string.h>

@@ -1,10 +1,10 @@
 /* stand_in: see stand_in.h. */
 #include "runner/stand_in.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/rng.h"
-#include "runner/clock.h"
 #include "sweep/flops.h"
 
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 /* supervisor: see supervisor.h. */
 #include "runner/supervisor.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/gang.h"
 #include "runner/introduce.h"
 #include "runner/node_sweep.h"

@@ -1,9 +1,9 @@
 /* train_output: see train_output.h. */
 #include "runner/train_output.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "runner/clock.h"
 #include "sweep/flops.h"
 
 #include <inttypes.h>

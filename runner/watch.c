@@ -2,8 +2,8 @@
  * ranks that are lost, slots that idle. */
 #include "runner/coordinator_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "runner/clock.h"
 #include "runner/tail.h"
 #include "sweep/flops.h"
 

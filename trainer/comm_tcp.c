@@ -12,6 +12,7 @@
  * signs of life while it waits for one of them. */
 #include "trainer/comm_impl.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -62,14 +63,6 @@ struct tcp {
     int failed;
     struct err why;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* --- bytes --- */
 
@@ -155,9 +148,9 @@ static void beat(struct tcp *t)
 {
     double every = t->peer_seconds / 4;
 
-    if (now() - t->beaten < (every < BEAT_SECONDS ? every : BEAT_SECONDS))
+    if (clock_now() - t->beaten < (every < BEAT_SECONDS ? every : BEAT_SECONDS))
         return;
-    t->beaten = now();
+    t->beaten = clock_now();
     for (int m = 0; m < t->comm.size; m++)
         if (t->fd[m] >= 0)
             send_frame(t->fd[m], BEAT, NULL, 0); /* a dead one is noticed */
@@ -169,7 +162,7 @@ static void beat(struct tcp *t)
 static int wait_for(struct tcp *t, int m, double *silent, struct err *e)
 {
     struct pollfd p[COMM_MAX];
-    double last = now(), tick;
+    double last = clock_now(), tick;
     int of[COMM_MAX];
 
     for (;;) {
@@ -190,7 +183,7 @@ static int wait_for(struct tcp *t, int m, double *silent, struct err *e)
         for (nfds_t i = 0; i < n; i++)
             if (p[i].revents)
                 return gone(t, of[i], e);
-        tick = now() - last;
+        tick = clock_now() - last;
         last += tick;
         *silent += tick < 2e-3 * TICK_MS ? tick : 2e-3 * TICK_MS;
         if (*silent > t->peer_seconds) {
@@ -469,7 +462,7 @@ static int call(struct tcp *t, const struct address *a, struct err *e)
     const struct timespec pause = {0, 20000000};
     struct hello h = {
         .magic = MAGIC, .member = t->comm.member, .size = t->comm.size};
-    double limit = now() + t->peer_seconds;
+    double limit = clock_now() + t->peer_seconds;
     struct addrinfo *list;
     int rc = getaddrinfo(a->host, a->port, &want, &list);
 
@@ -477,7 +470,7 @@ static int call(struct tcp *t, const struct address *a, struct err *e)
         return err_set(e, ERR_ENV, "%s, where member 0 of the gang is: %s",
                        a->host, gai_strerror(rc));
     memcpy(h.token, a->token, sizeof h.token);
-    while ((t->fd[0] = dial(list)) < 0 && now() < limit)
+    while ((t->fd[0] = dial(list)) < 0 && clock_now() < limit)
         nanosleep(&pause, NULL);
     freeaddrinfo(list);
     if (t->fd[0] < 0)
@@ -530,7 +523,7 @@ static void admit(struct tcp *t, int fd, const struct address *a)
 
 static int answer(struct tcp *t, const struct address *a, struct err *e)
 {
-    double limit = now() + t->peer_seconds;
+    double limit = clock_now() + t->peer_seconds;
     int fd = listen_at(a, e), missing, rc = -1;
 
     if (fd < 0)
@@ -544,7 +537,7 @@ static int answer(struct tcp *t, const struct address *a, struct err *e)
             rc = 0;
             break;
         }
-        if (now() > limit) {
+        if (clock_now() > limit) {
             err_set(e, ERR_FAILED,
                     "member %d of the gang did not come within %.3g s", missing,
                     t->peer_seconds);

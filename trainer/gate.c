@@ -1,6 +1,8 @@
 /* gate: see gate.h. */
 #include "trainer/gate.h"
 
+#include "base/clock.h"
+
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdio.h>
@@ -13,14 +15,6 @@
     0.1 /* seconds that count between two looks: a gang that                   \
            was suspended as a whole does not hang */
 #define SPIN 2000
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static struct flock lock_of(int member)
 {
@@ -52,7 +46,7 @@ void gate_init(struct gate *g, struct gate_head *head, int fd, int member,
         .size = size,
         .spin = size <= sysconf(_SC_NPROCESSORS_ONLN) ? SPIN : 0,
         .peer_seconds = peer_seconds,
-        .looked = now(),
+        .looked = clock_now(),
     };
     atomic_store(&head->slot[member].joined, 1);
 }
@@ -111,7 +105,7 @@ static int check_peer(struct gate *g, int m, double passed, struct err *why)
 /* 0 if all others live, else -1 with *why filled. */
 static int check_peers(struct gate *g, struct err *why)
 {
-    double t = now(), passed = t - g->looked;
+    double t = clock_now(), passed = t - g->looked;
 
     if (passed > MOST_A_LOOK)
         passed = MOST_A_LOOK;

@@ -6,6 +6,7 @@
  * sleep. */
 #include "trainer/loader.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 
@@ -40,14 +41,6 @@ struct loader {
     pthread_mutex_t lock;
     pthread_cond_t arrived, used;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct loader *loader_create(const struct batches *b, int64_t from,
                              int64_t rows, int64_t last)
@@ -140,24 +133,24 @@ void loader_begin(struct loader *l, int64_t t)
 /* Step t, without a thread. */
 static void take_now(struct loader *l, int64_t t)
 {
-    double begun = now();
+    double begun = clock_now();
 
     load(l, t);
-    l->waited += now() - begun;
+    l->waited += clock_now() - begun;
     l->taken = t;
 }
 
 /* Until step t is there; waiting is a reason to ask for more at a time. */
 static void wait_for(struct loader *l, int64_t t)
 {
-    double begun = now();
+    double begun = clock_now();
 
     l->least += l->least < READERS;
     l->wanted = l->wanted > l->least ? l->wanted : l->least;
     pthread_cond_broadcast(&l->used);
     while (l->filled[t % l->slots] != t)
         pthread_cond_wait(&l->arrived, &l->lock);
-    l->waited += now() - begun;
+    l->waited += clock_now() - begun;
 }
 
 const int32_t *loader_take(struct loader *l, int64_t t)

@@ -43,6 +43,7 @@
  * of the sequences and their order alone. */
 #include "trainer/model.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "trainer/backend.h"
@@ -50,7 +51,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Rows of logits at a time.  While the head's weights stay in a second-level
  * cache (HEAD_FLOATS), so few that the logits do too (LOGIT_FLOATS); when the
@@ -306,14 +306,6 @@ const struct backend *model_backend(const struct model *m)
 
 /* ------------------------------------------------------------- timing */
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void model_profile(struct model *m, double *seconds)
 {
     m->seconds = seconds;
@@ -326,7 +318,7 @@ static void spent(struct model *m, enum model_op op)
 
     if (!m->seconds)
         return;
-    t = now();
+    t = clock_now();
     m->seconds[op] += t - m->mark;
     m->mark = t;
 }
@@ -334,7 +326,7 @@ static void spent(struct model *m, enum model_op op)
 static void start(struct model *m)
 {
     if (m->seconds)
-        m->mark = now();
+        m->mark = clock_now();
 }
 
 /* ------------------------------------------------------------ weights */

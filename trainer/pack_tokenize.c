@@ -5,6 +5,7 @@
  * order and frees the slots. */
 #include "trainer/pack_tokenize.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "trainer/pack_stage.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STRETCH ((int64_t)1 << 20) /* bytes of text */
 #define THREADS_MAX 256
@@ -232,14 +232,6 @@ static char *source_json(const struct shard_set *set)
     return text;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static int check_input(const struct shard_set *set, struct err *e)
 {
     if (!shard_indexed(set) || set->manifest.layout[0] ||
@@ -263,7 +255,7 @@ int pack_tokenize(struct pack_tokenize_report *r, const char *dir,
                      .lock = PTHREAD_MUTEX_INITIALIZER,
                      .changed = PTHREAD_COND_INITIALIZER};
     struct pack_writer w = {.fd = -1};
-    double start = now();
+    double start = clock_now();
     char *source;
     int rc;
 
@@ -277,7 +269,7 @@ int pack_tokenize(struct pack_tokenize_report *r, const char *dir,
          run_crew(&w, &c, threads, e) || write_vocabulary(dir, t, e) ||
          pack_writer_finish(&w, source, e);
     r->info = w.manifest.info;
-    r->seconds = now() - start;
+    r->seconds = clock_now() - start;
     pack_writer_release(&w);
     free(source);
     for (int k = 0; k < c.n_slot; k++) {

@@ -1,6 +1,7 @@
 /* train: see train.h.  The loop between two steps, and how a run ends. */
 #include "trainer/train_impl.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,20 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Waiting for data is worth a warning from this share of so long a run. */
 #define WAITED_SHARE 0.01
 #define WAITED_SECONDS 5
-
-double train_clock(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void train_observe(struct train *t, int answer)
 {
@@ -99,10 +91,10 @@ static int evaluate_set(struct train *t, int set, struct err *e)
     };
     struct fault_here here = {t->env->run_id, t->state.step, t->env->attempt,
                               t->env->member};
-    double begun = train_clock(), nats;
+    double begun = clock_now(), nats;
     int rc = evaluate(&nats, s, t->ops->losses, t, t->comm, t->env->stop, e);
 
-    r.seconds = train_clock() - begun;
+    r.seconds = clock_now() - begun;
     t->eval_seconds += r.seconds;
     if (rc)
         return rc < 0 ? -1 : STOPPED;

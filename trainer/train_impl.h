@@ -101,7 +101,7 @@ struct train {
     struct checkpoint_share share; /* gang 0: member 0 writes one file */
     struct comm_array seals;       /* of a set, one a member */
     struct train_set set;
-    double next_checkpoint; /* when one is due, by train_clock(); member 0 */
+    double next_checkpoint; /* when one is due, by clock_now(); member 0 */
     int stop_asked;         /* by an observer */
     int unsaved;            /* there are steps behind the last checkpoint */
 
@@ -110,7 +110,6 @@ struct train {
     char text[COMM_TEXT]; /* why it diverged or did not fit */
 };
 
-double train_clock(void); /* seconds, monotonic */
 /* Mind what an observer returned. */
 void train_observe(struct train *t, int answer);
 

@@ -5,6 +5,7 @@
  * 0 writes the index. */
 #include "trainer/train_impl.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ static int seal(struct train *t, struct err *why, struct err *e)
     if (checkpoint_index_write(t->set.path, t->spec, &t->set.state, t->n,
                                t->share.gang, t->seals.data, why))
         return 1;
-    saved(t, t->set.state.step, train_clock() - t->set.begun);
+    saved(t, t->set.state.step, clock_now() - t->set.begun);
     return 0;
 }
 
@@ -133,8 +134,8 @@ int train_save_due(struct train *t)
         writer_busy(t->writer))
         return 0;
     if (t->next_checkpoint <= 0)
-        t->next_checkpoint = train_clock() + t->env->checkpoint_seconds;
-    return t->unsaved && train_clock() >= t->next_checkpoint;
+        t->next_checkpoint = clock_now() + t->env->checkpoint_seconds;
+    return t->unsaved && clock_now() >= t->next_checkpoint;
 }
 
 int train_save_trunk_due(const struct train *t)
@@ -159,7 +160,7 @@ static int start(struct train *t, enum checkpoint_kind kind, struct err *e)
         return -1;
     if (t->share.gang) {
         t->set = (struct train_set){
-            .open = 1, .state = t->state, .begun = train_clock()};
+            .open = 1, .state = t->state, .begun = clock_now()};
         snprintf(t->set.path, sizeof t->set.path, "%s", path);
     }
     return t->writer ? writer_start(t->writer, path, &t->state, block, stays)
@@ -169,7 +170,7 @@ static int start(struct train *t, enum checkpoint_kind kind, struct err *e)
 int train_save(struct train *t, enum checkpoint_kind kind, int wait,
                struct err *e)
 {
-    double begun = train_clock(), stood;
+    double begun = clock_now(), stood;
     unsigned bits = 0; /* nothing but to meet again */
     struct err why;
     int rc = finish(t, &why, e); /* the one before */
@@ -191,10 +192,10 @@ int train_save(struct train *t, enum checkpoint_kind kind, int wait,
     if (rc < 0 || comm_agree(t->comm, &bits, NULL, e))
         return -1;
     t->unsaved = 0;
-    stood = train_clock() - begun;
+    stood = clock_now() - begun;
     t->checkpoint_seconds += stood;
     t->next_checkpoint =
-        train_clock() + train_save_interval(t->env->checkpoint_seconds, stood);
+        clock_now() + train_save_interval(t->env->checkpoint_seconds, stood);
     return 0;
 }
 

@@ -2,6 +2,8 @@
  * run. */
 #include "trainer/train_impl.h"
 
+#include "base/clock.h"
+
 #include "sweep/schedule.h"
 
 #include <inttypes.h>
@@ -34,7 +36,7 @@ int train_step(struct train *t, struct err *e)
 {
     const struct run_spec *s = t->spec;
     struct step_report r = {.step = t->state.step + 1};
-    double begun = train_clock(), clip = s->optim.clip, nats;
+    double begun = clock_now(), clip = s->optim.clip, nats;
     int over;
 
     r.tokens = r.step * s->batch_tokens;
@@ -52,7 +54,7 @@ int train_step(struct train *t, struct err *e)
         return -1;
     t->state.step = r.step;
     t->unsaved = 1;
-    r.seconds = train_clock() - begun;
+    r.seconds = clock_now() - begun;
     t->train_seconds += r.seconds;
     if (t->env->member == 0 && t->obs->on_step)
         train_observe(t, t->obs->on_step(t->obs->ctx, &r));

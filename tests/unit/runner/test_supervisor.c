@@ -1,9 +1,9 @@
 /* The supervisor with real child processes and the stand-in trainer, its
  * coordinator being this test: every way a child can end is reported, and the
  * slot serves on. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "runner/clock.h"
 #include "runner/net.h"
 #include "runner/supervisor.h"
 

@@ -1,6 +1,6 @@
-/* clock: the one place that asks what time it is. */
-#ifndef LOGLOG_RUNNER_CLOCK_H
-#define LOGLOG_RUNNER_CLOCK_H
+/* clock: what time it is, and how long it takes. */
+#ifndef LOGLOG_BASE_CLOCK_H
+#define LOGLOG_BASE_CLOCK_H
 
 /* Seconds on a clock that never jumps: for durations and deadlines. */
 double clock_now(void);

@@ -1,5 +1,5 @@
 /* clock: see clock.h. */
-#include "runner/clock.h"
+#include "base/clock.h"
 
 #include <time.h>
 
