@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "db/bench.h"
 #include "runner/bench_fits.h"
+#include "runner/bench_gpu.h"
 #include "runner/bench_sched.h"
 #include "runner/cmd.h"
 #include "trainer/backend.h"
@@ -22,6 +23,7 @@ struct bench_opts {
     int64_t rows;  /* of --db */
     int64_t ranks; /* with --train, beside one */
     int64_t dtype;
+    enum device_kind device; /* of --gpu */
 };
 
 struct mode {
@@ -265,9 +267,16 @@ static int run_sched(const struct bench_opts *o, struct err *e)
     return 0;
 }
 
+static int run_gpu(const struct bench_opts *o, struct err *e)
+{
+    return bench_gpu(o->device, (int)o->steps, o->json, e);
+}
+
 static const struct mode modes[] = {
     {"train", "whole training steps (the default)", run_train},
     {"gemm", "the products of each linear layer", run_gemm},
+    {"gpu", "whole training steps on a GPU, beside what plan predicts",
+     run_gpu},
     {"fit", "surface fits, their starts and resamples", run_fit},
     {"db", "the results database, on the disk of this directory", run_db},
     {"sched", "the scheduler: microseconds a run, and how well it packs",
@@ -275,7 +284,8 @@ static const struct mode modes[] = {
 };
 #define N_MODES (int)ARRAY_LEN(modes)
 
-static int check(struct bench_opts *o, const char *dtype, struct err *e)
+static int check(struct bench_opts *o, const char *dtype, const char *device,
+                 struct err *e)
 {
     static const char *const names[] = {"fp32", "bf16"};
     const struct {
@@ -297,6 +307,10 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
         return err_set(e, ERR_USAGE, "--dtype %s: fp32 or bf16 expected%s%s",
                        dtype, near ? ", did you mean " : "", near ? near : "");
     }
+    if (device_parse(&o->device, device, e))
+        return -1;
+    if (o->device != DEVICE_CUDA && o->device != DEVICE_CUEMU)
+        return err_set(e, ERR_USAGE, "--device: cuda or cuemu expected");
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
         if (ranges[i].value < ranges[i].least ||
             ranges[i].value > ranges[i].most)
@@ -316,10 +330,10 @@ static int check(struct bench_opts *o, const char *dtype, struct err *e)
 static int bench_main(const struct command *self, int argc, char **argv)
 {
     struct bench_opts o = {.steps = 9, .rows = 1000000, .ranks = 1};
-    const char *dtype = "fp32", **args;
+    const char *dtype = "fp32", *device = "cuda", **args;
     int on[N_MODES] = {0}, n_args, any = 0, rc;
     struct err e;
-    struct opt opts[N_MODES + 11];
+    struct opt opts[N_MODES + 12];
     const struct opt more[] = {
         {"d-model", 0, OPT_INT, &o.d_model, "N", "one width, not the table"},
         {"layers", 0, OPT_INT, &o.n_layer, "N", "layers of each model"},
@@ -331,6 +345,8 @@ static int bench_main(const struct command *self, int argc, char **argv)
          "with --db: step rows; 2e7 are of 10,000 runs (1e6)"},
         {"ranks", 0, OPT_INT, &o.ranks, "N",
          "with --train: also 2, 4 or 8 processes, in one run and in one each"},
+        {"device", 0, OPT_STRING, &device, "NAME",
+         "with --gpu: cuda, or cuemu, the emulator of the tests"},
         {"profile", 0, OPT_FLAG, &o.profile, NULL,
          "with --train: where the time goes"},
         {"json", 0, OPT_FLAG, &o.json, NULL, "one JSON object a row"},
@@ -343,7 +359,7 @@ static int bench_main(const struct command *self, int argc, char **argv)
     rc = opts_parse(self, opts, argc, argv, &args, &n_args, 0, 0, &e);
     if (rc > 0)
         return 0;
-    if (rc < 0 || check(&o, dtype, &e))
+    if (rc < 0 || check(&o, dtype, device, &e))
         return opts_fail(&e);
     for (int i = 0; i < N_MODES; i++)
         any |= on[i];
@@ -357,8 +373,9 @@ static int bench_main(const struct command *self, int argc, char **argv)
 const struct command cmd_bench = {
     .name = "bench",
     .synopsis =
-        "bench [--train] [--gemm] [--fit] [--db] [--d-model N] [--dtype TYPE]\n"
-        "             [--ranks N] [--profile] [--rows N] [--json]",
+        "bench [--train] [--gemm] [--gpu] [--fit] [--db] [--d-model N]\n"
+        "             [--dtype TYPE] [--ranks N] [--profile] [--rows N] "
+        "[--json]",
     .summary = "measure this machine's throughput against its peak",
     .help =
         "Time whole training steps (gradient, clipping, AdamW, packing) on "

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "sweep/flops.h"
+#include "runner/bench_gpu.h"
 #include "trainer/adamw.h"
 #include "trainer/device.h"
 #include "trainer/model.h"
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define STEPS 20
+#define TIMED 9     /* steps of the table of throughput */
 #define MEMBERS 4   /* most of the gang */
 #define NEAR 0.02   /* nats between a device and the CPU */
 #define LIMIT_S 100 /* of a part */
@@ -257,58 +258,8 @@ static double difference(const struct board *b)
 
 static int throughput(struct board *b, int member)
 {
-    static const struct {
-        int64_t width, layers, seq_len, rows;
-    } shape[] = {{512, 8, 1024, 16}, {1024, 8, 1024, 16}, {2048, 8, 2048, 4}};
-    int emulated = b->kind == DEVICE_CUEMU;
-    const struct engine_api *api;
-
     (void)member;
-    if (device_open(&api, b->kind, &b->err))
-        return -1;
-    printf("  d_model n_layer seq_len  rows   ms a step  tokens/s   Tflop/s\n");
-    for (size_t i = 0; i < (emulated ? 1 : ARRAY_LEN(shape)); i++) {
-        struct run_spec s = spec_of();
-        struct engine_options o = {.rows = emulated ? 2 : shape[i].rows,
-                                   .gang = 1};
-        double nats[64], norm, begun = 0;
-        struct model_count c;
-        struct engine *g;
-        int32_t *t;
-        int steps = emulated ? 1 : 10;
-
-        if (!emulated) {
-            s.model.vocab = 32000;
-            s.model.seq_len = shape[i].seq_len;
-            s.model.d_model = shape[i].width;
-            s.model.n_layer = shape[i].layers;
-            s.model.n_head = s.model.n_kv_head = shape[i].width / 64;
-            s.model.d_ff = shape[i].width * 8 / 3 / 256 * 256 + 256;
-        }
-        if (api->create(&g, &s, &o, &b->err) || api->init(g, 1, &b->err))
-            return -1;
-        t = xmalloc((size_t)(o.rows * (s.model.seq_len + 1)) * sizeof *t);
-        batch(t, &s, 1, o.rows);
-        for (int step = 0; step < steps + 1; step++) {
-            if (step == 1)
-                begun = clock_now(); /* the first finds algorithms */
-            if (api->zero(g, &b->err) ||
-                api->grad(g, nats, t, o.rows, 1e-6f, 1, &b->err) ||
-                api->norm(g, &norm, &b->err) ||
-                api->step(g, 1e-4, 1, step + 1, &b->err))
-                return -1;
-        }
-        begun = (clock_now() - begun) / steps;
-        model_count(&c, &s.model);
-        printf("  %7lld %7lld %7lld %5lld %11.2f %9.0f %9.3g\n",
-               (long long)s.model.d_model, (long long)s.model.n_layer,
-               (long long)s.model.seq_len, (long long)o.rows, 1e3 * begun,
-               (double)(o.rows * s.model.seq_len) / begun,
-               c.exact * (double)(o.rows * s.model.seq_len) / begun / 1e12);
-        api->destroy(g);
-        free(t);
-    }
-    return 0;
+    return bench_gpu(b->kind, b->kind == DEVICE_CUEMU ? 1 : TIMED, 0, &b->err);
 }
 
 /* --- all of it --- */

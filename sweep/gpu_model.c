@@ -29,6 +29,14 @@ int gpu_chip_find(const struct gpu_chip **chip, const char *name, struct err *e)
                    name);
 }
 
+const struct gpu_chip *gpu_chip_of(const char *device)
+{
+    for (size_t i = 0; i < ARRAY_LEN(chips); i++)
+        if (strcasestr(device, chips[i].name))
+            return &chips[i];
+    return NULL;
+}
+
 /* --- the kernels --- */
 
 /* What a kernel's bytes and flops are proportional to. */
@@ -40,7 +48,7 @@ enum unit {
     TURNED, /* n (H + KV) D */
     TABLE,  /* T D: angles of RoPE */
     HEADS,  /* n H */
-    PAIRS,  /* pairs of query and key, in whole tiles, times C */
+    PAIRS,  /* pairs of query and key, in whole tiles, times H D, D >= 16 */
     LOGITS, /* n V */
     NORMS,  /* C, of which the first pass leaves NORM_BLOCKS sums */
     PARAMS, /* P / gang */
@@ -62,26 +70,25 @@ static const struct counted {
     double bytes2;
     struct times times;
     int per_step, flash;
-    int parts; /* the times are parts of one unit, not a unit each */
 } counted[] = {
     /* clang-format off */
-    {"embed_kernel",         WIDTH,  6,  0, TOKENS, 4, {0, 1, 0}, 0, 0, 0},
-    {"rmsnorm_kernel",       WIDTH,  6,  0, TOKENS, 4, {2, 1, 1}, 0, 0, 0},
-    {"rope_kernel",         TURNED, 4,  0, TABLE, 4, {2, 0, 1}, 0, 0, 0},
-    {"flash_forward_kernel", QKV,    2,  4, WIDTH,  2, {1, 0, 1}, 0, 1, 0},
-    {"swiglu_kernel",        FF,     6,  0, TOKENS, 0, {1, 0, 1}, 0, 0, 0},
-    {"xent_kernel",          LOGITS, 4,  0, TOKENS, 8, {0, 1, 0}, 0, 0, 0},
-    {"row_sums_kernel",      TOKENS, 4,  0, TOKENS, 0, {0, 1, 0}, 0, 0, 0},
-    {"swiglu_back_kernel",   FF,     12, 0, TOKENS, 0, {1, 0, 0}, 0, 0, 0},
-    {"dot_kernel",           WIDTH,  4,  0, HEADS,  4, {1, 0, 0}, 0, 1, 0},
-    {"flash_dq_kernel",      QKV,    2,  6, WIDTH,  4, {1, 0, 0}, 0, 1, 0},
-    {"flash_dkv_kernel",     QKV,    4,  8, WIDTH,  0, {1, 0, 0}, 0, 1, 0},
-    {"rmsnorm_back_kernel",  WIDTH,  18, 0, NORMS,  4, {2, 1, 0}, 0, 0, 0},
-    {"column_sum_kernel",    NORMS,  4,  0, TOKENS, 0, {2, 1, 0}, 0, 0, 0},
-    {"embed_back_kernel",    WIDTH,  12, 0, TOKENS, 0, {0, 1, 0}, 0, 0, 0},
-    {"squares_kernel",       PARAMS, 4,  0, TOKENS, 0, {1, 2, 0}, 1, 0, 1},
-    {"adamw_kernel",         PARAMS, 30, 0, TOKENS, 0, {6, 3, 0}, 1, 0, 1},
-    {"memset",               WHOLE,  4,  0, TOKENS, 0, {0, 1, 0}, 1, 0, 0},
+    {"embed_kernel",         WIDTH,  6,  0, TOKENS, 4, {0, 1, 0}, 0, 0},
+    {"rmsnorm_kernel",       WIDTH,  6,  0, TOKENS, 4, {2, 1, 1}, 0, 0},
+    {"rope_kernel",         TURNED, 4,  0, TABLE, 4, {2, 0, 1}, 0, 0},
+    {"flash_forward_kernel", QKV,    2,  4, WIDTH,  2, {1, 0, 1}, 0, 1},
+    {"swiglu_kernel",        FF,     6,  0, TOKENS, 0, {1, 0, 1}, 0, 0},
+    {"xent_kernel",          LOGITS, 4,  0, TOKENS, 8, {0, 1, 0}, 0, 0},
+    {"row_sums_kernel",      TOKENS, 4,  0, TOKENS, 0, {0, 1, 0}, 0, 0},
+    {"swiglu_back_kernel",   FF,     12, 0, TOKENS, 0, {1, 0, 0}, 0, 0},
+    {"dot_kernel",           WIDTH,  4,  0, HEADS,  4, {1, 0, 0}, 0, 1},
+    {"flash_dq_kernel",      QKV,    2,  6, WIDTH,  4, {1, 0, 0}, 0, 1},
+    {"flash_dkv_kernel",     QKV,    4,  8, WIDTH,  0, {1, 0, 0}, 0, 1},
+    {"rmsnorm_back_kernel",  WIDTH,  18, 0, NORMS,  4, {2, 1, 0}, 0, 0},
+    {"column_sum_kernel",    NORMS,  4,  0, TOKENS, 0, {2, 1, 0}, 0, 0},
+    {"embed_back_kernel",    WIDTH,  12, 0, TOKENS, 0, {0, 1, 0}, 0, 0},
+    {"squares_kernel",       PARAMS, 4,  0, TOKENS, 0, {0, 1, 0}, 1, 0},
+    {"adamw_kernel",         PARAMS, 30, 0, TOKENS, 0, {0, 1, 0}, 1, 0},
+    {"memset",               WHOLE,  4,  0, TOKENS, 0, {0, 1, 0}, 1, 0},
     /* clang-format on */
 };
 
@@ -110,7 +117,8 @@ static void sizes_of(struct sizes *z, const struct run_spec *s, int64_t rows)
     z->D = z->C / z->H;
     z->Q = (z->H + 2 * z->KV) * z->D;
     z->P = c.params;
-    z->flash = z->D == 32 || z->D == 64 || z->D == 128;
+    z->flash =
+        z->D == 8 || z->D == 16 || z->D == 32 || z->D == 64 || z->D == 128;
 }
 
 static double units(enum unit u, const struct sizes *z, int gang)
@@ -135,7 +143,8 @@ static double units(enum unit u, const struct sizes *z, int gang)
     case PAIRS: {
         double tiles = ceil(z->T / TILE);
 
-        return z->n / z->T * z->C * TILE * TILE * tiles * (tiles + 1) / 2;
+        return z->n / z->T * z->H * fmax(z->D, 16) * TILE * TILE * tiles *
+               (tiles + 1) / 2;
     }
     case LOGITS:
         return z->n * z->V;
@@ -217,7 +226,7 @@ size_t gpu_kernels(struct gpu_kernel out[GPU_KERNELS], const struct run_spec *s,
             .name = c->name,
             .per_step = c->per_step,
             .launches = times,
-            .bytes = c->parts ? bytes : times * bytes,
+            .bytes = times * bytes,
             .flops = times * c->flops * units(PAIRS, &z, gang),
         };
     }

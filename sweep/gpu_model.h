@@ -26,6 +26,10 @@ struct gpu_chip {
 int gpu_chip_find(const struct gpu_chip **chip, const char *name,
                   struct err *e);
 
+/* The one whose name is part of a device's ("NVIDIA H100 80GB HBM3"), or NULL.
+ */
+const struct gpu_chip *gpu_chip_of(const char *device);
+
 #define GPU_NODE 8 /* GPUs that `link` joins */
 
 /* What of the peak is assumed to be reached: by cuBLASLt, by attention with

@@ -694,7 +694,7 @@ static void what_cannot_be(void)
     t = s;
     t.model.d_ff = 90;
     check("d_ff of 90", refused(&t, &o, ERR_USAGE, "multiples of 8"));
-    t = spec_of(48, 6, 6);
+    t = spec_of(48, 2, 2); /* heads of 24 */
     t.model.seq_len = 20;
     check("seq_len of 20", refused(&t, &o, ERR_USAGE, "seq_len"));
     o.device = 3;

@@ -107,6 +107,18 @@ static void flash_at(struct flash_shape f)
     });
 }
 
+static void head_dim_8(void)
+{
+    flash_at({2, 65, 2, 1, 8});
+    flash_at({1, 130, 3, 3, 8});
+}
+
+static void head_dim_16(void)
+{
+    flash_at({1, 65, 4, 2, 16});
+    flash_at({1, 24, 1, 1, 16});
+}
+
 static void head_dim_32(void)
 {
     flash_at({2, 65, 2, 1, 32});
@@ -129,16 +141,18 @@ static void head_dim_128(void)
 
 static void supported(void)
 {
-    check("32, 64 and 128", flash_supports(32) && flash_supports(64) &&
-                                flash_supports(128) && !flash_supports(16) &&
-                                !flash_supports(96));
+    int yes = 1;
+
+    for (int d : {8, 16, 32, 64, 128})
+        yes = yes && flash_supports(d);
+    check("8, 16, 32, 64 and 128",
+          yes && !flash_supports(24) && !flash_supports(96));
 }
 
 static const Test tests[] = {
-    {"head_dim_32", head_dim_32},
-    {"head_dim_64", head_dim_64},
-    {"head_dim_128", head_dim_128},
-    {"supported", supported},
+    {"head_dim_8", head_dim_8},     {"head_dim_16", head_dim_16},
+    {"head_dim_32", head_dim_32},   {"head_dim_64", head_dim_64},
+    {"head_dim_128", head_dim_128}, {"supported", supported},
 };
 
 TESTS_MAIN(flash, tests)

@@ -128,15 +128,18 @@ static void norms(void)
     norm_at(5, 512, 1);
     norm_at(3, 264, 1);
     norm_at(2, 1028, 0);
-    /* A block of two warps takes two rows: its sums must not meet. */
-    norm_at(NORM_BLOCKS + 3, 136, 1);
+    norm_at(2, NORM_MAX_C / 3, 1);
+    norm_at(NORM_BLOCKS * 8 + 21, 12, 1);
+    /* A row of two warps, and blocks that take several times rows: sums must
+     * not meet. */
+    norm_at(NORM_BLOCKS * 4 + 3, 136, 1);
 }
 
 static void turns(void)
 {
     const int shape[][5] = {/* batch, seq_len, heads, more, head_dim */
-                            {1, 1, 1, 0, 2},
-                            {2, 5, 3, 2, 6},
+                            {1, 1, 1, 0, 8},
+                            {2, 5, 3, 2, 24},
                             {1, 33, 2, 1, 64}};
 
     for (const int *s : shape) {
@@ -287,37 +290,52 @@ static void nan_logits(void)
     });
 }
 
+/* Three stretches with gaps, of which the second does not decay: where they
+ * are in the gradient is not where they are in the moments. */
+static std::vector<stretch> stretches_of(int64_t n)
+{
+    return {{0, 0, n, 0, 1}, {n + 4, n, 4, 0, 0}, {n + 12, n + 4, n, 0, 1}};
+}
+
 static void optimiser(void)
 {
     for (int64_t n : {4, 1028, 4100}) {
         Random r = {7};
-        std::vector<float> p = r.floats(size(n)), m = r.floats(size(n), 0.1);
-        std::vector<float> v = r.floats(size(n), 0.1), g = r.floats(size(n));
+        std::vector<stretch> table = stretches_of(n);
+        int64_t blocks = stretch_blocks(table.data(), 3, ADAMW_FLOATS);
+        size_t local = size(2 * n + 4), flat = size(2 * n + 12);
+        std::vector<float> p = r.floats(local), m = r.floats(local, 0.1);
+        std::vector<float> v = r.floats(local, 0.1), g = r.floats(flat);
         struct adamw_args a = {0.9f, 0.95f, 1e-8f, 0.5f, 0.01f, 1.5f, 0.99f};
-        std::vector<double> pw, mw, vw;
+        std::vector<double> pw(local), mw(local), vw(local), ww(flat, 0);
 
-        for (size_t i = 0; i < p.size(); i++) {
-            double d = number(g[i]) * 0.5, mi, vi;
+        for (const stretch &s : table)
+            for (int64_t k = 0; k < s.n; k++) {
+                size_t i = size(s.local + k);
+                double d = number(g[size(s.at + k)]) * 0.5;
 
-            v[i] = fabsf(v[i]);
-            mi = number(a.beta1) * number(m[i]) + (1 - number(a.beta1)) * d;
-            vi = number(a.beta2) * number(v[i]) + (1 - number(a.beta2)) * d * d;
-            mw.push_back(mi);
-            vw.push_back(vi);
-            pw.push_back(number(a.decay) * number(p[i]) -
-                         number(a.rate) * mi / (sqrt(vi) * 1.5 + 1e-8));
-        }
+                v[i] = fabsf(v[i]);
+                mw[i] =
+                    number(a.beta1) * number(m[i]) + (1 - number(a.beta1)) * d;
+                vw[i] = number(a.beta2) * number(v[i]) +
+                        (1 - number(a.beta2)) * d * d;
+                pw[i] = (s.decays ? number(a.decay) : 1) * number(p[i]) -
+                        number(a.rate) * mw[i] / (sqrt(vw[i]) * 1.5 + 1e-8);
+                ww[size(s.at + k)] = pw[i];
+            }
         in_all_orders("adamw", [&] {
             Device<float> dp(p), dm(m), dv(v), dg(g);
-            Device<bf16> w(size(n)), w2(size(n));
+            Device<stretch> dt(table);
+            Device<bf16> w(std::vector<bf16>(flat, __float2bfloat16_rn(0)));
+            Device<bf16> w2(local);
             Bits bits;
 
-            adamw(dp.p, dm.p, dv.p, w.p, dg.p, a, n, nullptr);
-            to_bf16(w2.p, dp.p, n, nullptr);
+            adamw(dp.p, dm.p, dv.p, w.p, dg.p, a, dt.p, 3, blocks, nullptr);
+            to_bf16(w2.p, dp.p, static_cast<int64_t>(local), nullptr);
             check_close("adamw p", dp.get(), pw, 1e-6);
             check_close("adamw m", dm.get(), mw, 1e-6);
             check_close("adamw v", dv.get(), vw, 1e-6);
-            check_close("adamw w", w.get(), pw, 0.004);
+            check_close("adamw w", w.get(), ww, 0.004);
             check_close("to_bf16", w2.get(), pw, 0.004);
             bits.add(dp.get());
             bits.add(w.get());
@@ -330,17 +348,22 @@ static void norm_of_the_gradient(void)
 {
     for (int64_t n : {1, 4095, 4096, 4097, 300 * 4096 + 5}) {
         Random r = {8};
-        std::vector<float> x = r.floats(size(n));
-        std::vector<double> want = {0};
+        std::vector<float> x = r.floats(size(n + 7));
+        std::vector<stretch> table = {
+            {0, 0, n, 0, 0}, {n, n, 0, 0, 0}, {n + 2, n, 5, 0, 0}};
+        int64_t blocks = stretch_blocks(table.data(), 3, SQUARES_FLOATS);
+        std::vector<double> want(3);
 
-        for (float f : x)
-            want[0] += number(f) * number(f);
+        for (size_t i = 0; i < 3; i++)
+            for (int64_t k = 0; k < table[i].n; k++)
+                want[i] += pow(number(x[size(table[i].at + k)]), 2);
         in_all_orders("sum_squares", [&] {
             Device<float> d(x);
-            Device<double> sum(1), partial(size(sum_squares_blocks(n)));
+            Device<stretch> t(table);
+            Device<double> sum(3), partial(size(blocks));
             Bits bits;
 
-            sum_squares(sum.p, partial.p, d.p, n, nullptr);
+            sum_squares(sum.p, partial.p, d.p, t.p, 3, blocks, nullptr);
             check_close("sum_squares", sum.get(), want, 1e-12);
             bits.add(sum.get());
             return bits;

@@ -28,6 +28,12 @@ static __device__ __forceinline__ four load4(const __nv_bfloat16 *p)
              __bfloat162float(x[2]), __bfloat162float(x[3])}};
 }
 
+static __device__ __forceinline__ void add4(four *sum, four x)
+{
+    for (int k = 0; k < 4; k++)
+        sum->v[k] += x.v[k];
+}
+
 static __device__ __forceinline__ void store4(float *p, four x)
 {
     *reinterpret_cast<float4 *>(p) =
@@ -53,6 +59,25 @@ static inline unsigned threads_for(int columns, unsigned most)
     return n < most ? n : most;
 }
 
+/* A block for rows of so many columns: x for the columns, y for the rows. */
+static inline dim3 block_for(int columns, unsigned lanes, unsigned threads)
+{
+    unsigned x = threads_for(columns, lanes);
+
+    return dim3(x, threads / x);
+}
+
+static inline dim3 grid_for(int64_t rows, dim3 block)
+{
+    return dim3(static_cast<unsigned>((rows + block.y - 1) / block.y));
+}
+
+/* This thread's row, where blocks have several. */
+static __device__ __forceinline__ int64_t row_of_thread()
+{
+    return static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+}
+
 template <class T> static __device__ __forceinline__ T warp_sum(T v)
 {
     for (int x = 16; x; x >>= 1)
@@ -67,18 +92,22 @@ static __device__ __forceinline__ float warp_max(float v)
     return v;
 }
 
-/* Over a block of whole warps; every thread calls and gets the result.  The
- * last barrier lets the next call write `part` again. */
+/* Over the threads of a row of the block (threadIdx.y), whole warps; every
+ * thread of the block calls and gets its row's result.  The last barrier lets
+ * the next call write `part` again. */
 template <class T> static __device__ __forceinline__ T block_sum(T v)
 {
     SHARED(T, part, [32]);
-    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    unsigned lane = threadIdx.x & 31, warps = blockDim.x >> 5;
+    unsigned first = threadIdx.y * warps;
 
     v = warp_sum(v);
+    if (warps == 1)
+        return v;
     if (lane == 0)
-        part[warp] = v;
+        part[first + (threadIdx.x >> 5)] = v;
     __syncthreads();
-    v = lane < blockDim.x >> 5 ? part[lane] : T(0);
+    v = lane < warps ? part[first + lane] : T(0);
     v = warp_sum(v);
     __syncthreads();
     return v;
@@ -87,13 +116,16 @@ template <class T> static __device__ __forceinline__ T block_sum(T v)
 static __device__ __forceinline__ float block_max(float v)
 {
     SHARED(float, part, [32]);
-    unsigned lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    unsigned lane = threadIdx.x & 31, warps = blockDim.x >> 5;
+    unsigned first = threadIdx.y * warps;
 
     v = warp_max(v);
+    if (warps == 1)
+        return v;
     if (lane == 0)
-        part[warp] = v;
+        part[first + (threadIdx.x >> 5)] = v;
     __syncthreads();
-    v = lane < blockDim.x >> 5 ? part[lane] : -INFINITY;
+    v = lane < warps ? part[first + lane] : -INFINITY;
     v = warp_max(v);
     __syncthreads();
     return v;

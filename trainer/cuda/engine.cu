@@ -121,7 +121,7 @@ static int check_shape(const struct run_spec *s, const struct engine_options *o,
     if (!flash && m->seq_len % 8)
         return err_set(e, ERR_USAGE,
                        "seq_len must be a multiple of 8 with a head_dim other "
-                       "than 32, 64 and 128");
+                       "than 8, 16, 32, 64 and 128");
     return 0;
 }
 
@@ -295,6 +295,7 @@ static int create(struct engine **out, const struct run_spec *spec,
         return -1;
     g = new engine();
     engine_sizes(g, spec, o);
+    g->place.resize(static_cast<size_t>(g->V));
     if (open_device(g)) {
         err_set(e, ERR_ENV, "%s", g->first.text);
         goto failed;
@@ -312,6 +313,7 @@ static int create(struct engine **out, const struct run_spec *spec,
         g, cudaMemsetAsync(g->w, 0, g->table.size * sizeof(bf16), g->main),
         "zero the weights");
     turn_table(g);
+    engine_put_stretches(g);
     if (engine_zero(g, e) || engine_wait(g, e))
         goto failed;
     *out = g;

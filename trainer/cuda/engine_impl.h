@@ -65,7 +65,9 @@ struct engine {
 
     std::vector<bucket> buckets;
     std::vector<engine_piece> pieces;
-    int64_t local; /* floats of p, m, v */
+    int64_t local;                     /* floats of p, m, v */
+    std::vector<stretch> norms, steps; /* of the norm and of the optimiser */
+    int64_t norm_blocks, step_blocks;
 
     char *block; /* everything below, carved */
     bf16 *w;
@@ -76,6 +78,7 @@ struct engine {
     bf16 *n, *act, *dact, *dx16, *dn, *dgu, *dqkv, *logits;
     float *rstd, *dx, *dot, *nats, *partial;
     double *squares, *square_partial;
+    struct stretch *norm_table, *step_table;
     float *score, *dkv;
     bf16 *weight, *dscore; /* of the materialised path */
     void *workspace;
@@ -84,6 +87,8 @@ struct engine {
     int32_t *host_ints, *dev_ints;
     double *host_nats, *dev_nats;
     int64_t call_rows;
+    std::vector<int32_t>
+        place; /* [V], of a token's rows, while they are sorted */
 
     /* A micro-batch: its integers, its losses, and its launches as a graph. */
     int32_t *micro_ints;
@@ -137,7 +142,9 @@ int engine_eval(struct engine *g, double *nats, const int32_t *tokens,
 void attention_forward(struct engine *g, struct kept *k, int64_t rows);
 void attention_backward(struct engine *g, struct kept *k, int64_t rows);
 
-/* update.cu */
+/* update.cu; the stretches are made from the pieces, and put on the device. */
+void engine_stretches(struct engine *g);
+void engine_put_stretches(struct engine *g);
 int engine_zero(struct engine *g, struct err *e);
 int engine_norm(struct engine *g, double *norm, struct err *e);
 int engine_step(struct engine *g, double lr, double grad_scale, int64_t t,

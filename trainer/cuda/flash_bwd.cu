@@ -13,22 +13,24 @@
 #define THREADS (WARPS * 32)
 #define ROWS (WARPS * 16) /* queries or keys of a block */
 
-/* A warp for each (row, head). */
+/* A thread for eight values of n, its neighbours (row, head) by head. */
 static __global__ void __launch_bounds__(THREADS)
     dot_kernel(float *dot, const bf16 *dout, const bf16 *o, int64_t n,
                int seq_len, int n_head, int head_dim)
 {
-    int64_t i = static_cast<int64_t>(blockIdx.x) * WARPS + (threadIdx.x >> 5);
-    int64_t row = i / n_head, h = i % n_head;
+    int64_t at = (static_cast<int64_t>(blockIdx.x) * THREADS + threadIdx.x) * 8;
+    int64_t row = at / head_dim / n_head, h = at / head_dim % n_head;
     float sum = 0;
 
-    if (i >= n)
-        return;
-    for (int c = static_cast<int>(threadIdx.x & 31); c < head_dim; c += 32)
-        sum += __bfloat162float(dout[i * head_dim + c]) *
-               __bfloat162float(o[i * head_dim + c]);
-    sum = warp_sum(sum);
-    if ((threadIdx.x & 31) == 0)
+    for (int i = 0; i < 8 && at < n; i += 4) {
+        four a = load4(dout + at + i), b = load4(o + at + i);
+
+        for (int k = 0; k < 4; k++)
+            sum += a.v[k] * b.v[k];
+    }
+    for (int x = head_dim / 16; x; x >>= 1)
+        sum += __shfl_xor_sync(ALL_LANES, sum, x);
+    if (at < n && at % head_dim == 0)
         dot[(row / seq_len * n_head + h) * seq_len + row % seq_len] = sum;
 }
 
@@ -85,19 +87,20 @@ accumulate(float acc[D / 8][4], const float a[2][4], const bf16 *b)
     }
 }
 
-template <int D, int KEYS>
+template <int HEAD, int KEYS>
 static __global__ void __launch_bounds__(THREADS, 2)
     flash_dq_kernel(bf16 *dqkv, const bf16 *dout, const float *lse,
                     const float *dot, const bf16 *qkv, int seq_len, int n_head,
                     int n_kv_head, float scale)
 {
+    constexpr int D = TILE_OF(HEAD);
     SHARED(bf16, k, [KEYS * (D + TILE_PAD)]);
     SHARED(bf16, v, [KEYS * (D + TILE_PAD)]);
     int h = static_cast<int>(blockIdx.y), b = static_cast<int>(blockIdx.z);
     int group = h / (n_head / n_kv_head), lane = threadIdx.x & 31;
     int q0 = static_cast<int>(blockIdx.x) * ROWS;
     int r0 = q0 + static_cast<int>(threadIdx.x >> 5) * 16 + (lane >> 2);
-    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * D;
+    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * HEAD;
     int64_t from = static_cast<int64_t>(b) * seq_len;
     const bf16 *row = qkv + from * ld;
     int end = q0 + ROWS < seq_len ? q0 + ROWS : seq_len;
@@ -106,10 +109,11 @@ static __global__ void __launch_bounds__(THREADS, 2)
 
 #pragma unroll
     for (int c = 0; c < D / 16; c++) {
-        global_a(q[c], row + static_cast<int64_t>(h) * D, ld, r0, c * 16,
-                 seq_len);
-        global_a(d[c], dout + (from * n_head + h) * D,
-                 static_cast<int64_t>(n_head) * D, r0, c * 16, seq_len);
+        global_a<HEAD>(q[c], row + static_cast<int64_t>(h) * HEAD, ld, r0,
+                       c * 16, seq_len);
+        global_a<HEAD>(d[c], dout + (from * n_head + h) * HEAD,
+                       static_cast<int64_t>(n_head) * HEAD, r0, c * 16,
+                       seq_len);
     }
     for (int i = 0; i < 2; i++)
         if (r0 + i * 8 < seq_len) {
@@ -120,10 +124,10 @@ static __global__ void __launch_bounds__(THREADS, 2)
         }
     for (int k0 = 0; k0 < end; k0 += KEYS) {
         __syncthreads(); /* the last tile is no longer read */
-        load_tile<D, KEYS, THREADS>(k, row + (n_head + group) * D, ld, k0,
-                                    seq_len);
-        load_tile<D, KEYS, THREADS>(v, row + (n_head + n_kv_head + group) * D,
-                                    ld, k0, seq_len);
+        load_tile<HEAD, KEYS, THREADS>(k, row + (n_head + group) * HEAD, ld, k0,
+                                       seq_len);
+        load_tile<HEAD, KEYS, THREADS>(
+            v, row + (n_head + n_kv_head + group) * HEAD, ld, k0, seq_len);
         __syncthreads(); /* the tiles are whole */
         for (int c = 0; c < KEYS; c += 16) {
             float s[2][4], dp[2][4];
@@ -142,16 +146,17 @@ static __global__ void __launch_bounds__(THREADS, 2)
             accumulate<D>(acc, s, k + c * (D + TILE_PAD));
         }
     }
-    store_rows<D / 8>(dqkv + from * ld + static_cast<int64_t>(h) * D, ld, acc,
-                      scale, scale, r0, seq_len);
+    store_rows<HEAD / 8>(dqkv + from * ld + static_cast<int64_t>(h) * HEAD, ld,
+                         acc, scale, scale, r0, seq_len);
 }
 
-template <int D, int QUERIES>
+template <int HEAD, int QUERIES>
 static __global__ void __launch_bounds__(THREADS, 2)
     flash_dkv_kernel(bf16 *dqkv, const bf16 *dout, const float *lse,
                      const float *dot, const bf16 *qkv, int seq_len, int n_head,
                      int n_kv_head, float scale)
 {
+    constexpr int D = TILE_OF(HEAD);
     SHARED(bf16, k, [ROWS * (D + TILE_PAD)]);
     SHARED(bf16, v, [ROWS * (D + TILE_PAD)]);
     SHARED(bf16, q, [QUERIES * (D + TILE_PAD)]);
@@ -163,25 +168,26 @@ static __global__ void __launch_bounds__(THREADS, 2)
     int k0 = static_cast<int>(blockIdx.x) * ROWS;
     int mine = static_cast<int>(threadIdx.x >> 5) * 16; /* first key */
     int r0 = k0 + mine + (lane >> 2);
-    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * D;
+    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * HEAD;
     int64_t from = static_cast<int64_t>(b) * seq_len;
     const bf16 *row = qkv + from * ld;
     float dk[D / 8][4] = {}, dv[D / 8][4] = {};
-    bf16 *out = dqkv + from * ld + static_cast<int64_t>(n_head + group) * D;
+    bf16 *out = dqkv + from * ld + static_cast<int64_t>(n_head + group) * HEAD;
 
-    load_tile<D, ROWS, THREADS>(k, row + (n_head + group) * D, ld, k0, seq_len);
-    load_tile<D, ROWS, THREADS>(v, row + (n_head + n_kv_head + group) * D, ld,
-                                k0, seq_len);
+    load_tile<HEAD, ROWS, THREADS>(k, row + (n_head + group) * HEAD, ld, k0,
+                                   seq_len);
+    load_tile<HEAD, ROWS, THREADS>(v, row + (n_head + n_kv_head + group) * HEAD,
+                                   ld, k0, seq_len);
     for (int h = group * heads; h < (group + 1) * heads; h++) {
         int64_t stat = (static_cast<int64_t>(b) * n_head + h) * seq_len;
 
         for (int q0 = k0; q0 < seq_len; q0 += QUERIES) {
             __syncthreads(); /* the last tile is no longer read */
-            load_tile<D, QUERIES, THREADS>(q, row + static_cast<int64_t>(h) * D,
-                                           ld, q0, seq_len);
-            load_tile<D, QUERIES, THREADS>(d, dout + (from * n_head + h) * D,
-                                           static_cast<int64_t>(n_head) * D, q0,
-                                           seq_len);
+            load_tile<HEAD, QUERIES, THREADS>(
+                q, row + static_cast<int64_t>(h) * HEAD, ld, q0, seq_len);
+            load_tile<HEAD, QUERIES, THREADS>(
+                d, dout + (from * n_head + h) * HEAD,
+                static_cast<int64_t>(n_head) * HEAD, q0, seq_len);
             for (int i = static_cast<int>(threadIdx.x); i < QUERIES;
                  i += THREADS) {
                 l[i] = q0 + i < seq_len ? lse[stat + q0 + i] * LOG2E : 0.0f;
@@ -210,25 +216,25 @@ static __global__ void __launch_bounds__(THREADS, 2)
             }
         }
     }
-    store_rows<D / 8>(out, ld, dk, scale, scale, r0, seq_len);
-    store_rows<D / 8>(out + static_cast<int64_t>(n_kv_head) * D, ld, dv, 1, 1,
-                      r0, seq_len);
+    store_rows<HEAD / 8>(out, ld, dk, scale, scale, r0, seq_len);
+    store_rows<HEAD / 8>(out + static_cast<int64_t>(n_kv_head) * HEAD, ld, dv,
+                         1, 1, r0, seq_len);
 }
 
-template <int D, int TILE>
+template <int HEAD, int TILE>
 static void backward(bf16 *dqkv, const bf16 *dout, const float *lse,
                      const float *dot, const bf16 *qkv, struct flash_shape f,
                      cudaStream_t s)
 {
     unsigned tiles = static_cast<unsigned>((f.seq_len + ROWS - 1) / ROWS);
     unsigned batch = static_cast<unsigned>(f.batch);
-    float scale = 1 / sqrtf(static_cast<float>(D));
+    float scale = 1 / sqrtf(static_cast<float>(HEAD));
 
-    LAUNCH((flash_dq_kernel < D, TILE < 32 ? 32 : TILE >),
+    LAUNCH((flash_dq_kernel < HEAD, TILE < 32 ? 32 : TILE >),
            dim3(tiles, static_cast<unsigned>(f.n_head), batch), dim3(THREADS),
            0, s, dqkv, dout, lse, dot, qkv, f.seq_len, f.n_head, f.n_kv_head,
            scale);
-    LAUNCH((flash_dkv_kernel<D, TILE>),
+    LAUNCH((flash_dkv_kernel<HEAD, TILE>),
            dim3(tiles, static_cast<unsigned>(f.n_kv_head), batch),
            dim3(THREADS), 0, s, dqkv, dout, lse, dot, qkv, f.seq_len, f.n_head,
            f.n_kv_head, scale);
@@ -238,12 +244,17 @@ void flash_backward(bf16 *dqkv, float *dot, const bf16 *dout, const bf16 *o,
                     const float *lse, const bf16 *qkv, struct flash_shape f,
                     cudaStream_t s)
 {
-    int64_t n = static_cast<int64_t>(f.batch) * f.seq_len * f.n_head;
+    int64_t n =
+        static_cast<int64_t>(f.batch) * f.seq_len * f.n_head * f.head_dim;
+    int64_t blocks = (n / 8 + THREADS - 1) / THREADS;
 
-    LAUNCH(dot_kernel, dim3(static_cast<unsigned>((n + WARPS - 1) / WARPS)),
-           dim3(THREADS), 0, s, dot, dout, o, n, f.seq_len, f.n_head,
-           f.head_dim);
-    if (f.head_dim == 32)
+    LAUNCH(dot_kernel, dim3(static_cast<unsigned>(blocks)), dim3(THREADS), 0, s,
+           dot, dout, o, n, f.seq_len, f.n_head, f.head_dim);
+    if (f.head_dim == 8)
+        backward<8, 64>(dqkv, dout, lse, dot, qkv, f, s);
+    else if (f.head_dim == 16)
+        backward<16, 64>(dqkv, dout, lse, dot, qkv, f, s);
+    else if (f.head_dim == 32)
         backward<32, 64>(dqkv, dout, lse, dot, qkv, f, s);
     else if (f.head_dim == 64)
         backward<64, 64>(dqkv, dout, lse, dot, qkv, f, s);

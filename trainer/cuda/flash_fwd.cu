@@ -53,18 +53,19 @@ static __device__ __forceinline__ float row_sum(float v)
     return v + __shfl_xor_sync(0xffffffffu, v, 2);
 }
 
-template <int D, int KEYS>
+template <int HEAD, int KEYS>
 static __global__ void __launch_bounds__(THREADS)
     flash_forward_kernel(bf16 *o, float *lse, const bf16 *qkv, int seq_len,
                          int n_head, int n_kv_head, float scale)
 {
+    constexpr int D = TILE_OF(HEAD);
     SHARED(bf16, k, [KEYS * (D + TILE_PAD)]);
     SHARED(bf16, v, [KEYS * (D + TILE_PAD)]);
     int h = static_cast<int>(blockIdx.y), b = static_cast<int>(blockIdx.z);
     int group = h / (n_head / n_kv_head), lane = threadIdx.x & 31;
     int q0 = static_cast<int>(blockIdx.x) * QUERIES;
     int r0 = q0 + static_cast<int>(threadIdx.x >> 5) * 16 + (lane >> 2);
-    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * D;
+    int64_t ld = static_cast<int64_t>(n_head + 2 * n_kv_head) * HEAD;
     const bf16 *row = qkv + static_cast<int64_t>(b) * seq_len * ld;
     int end = q0 + QUERIES < seq_len ? q0 + QUERIES : seq_len;
     float acc[D / 8][4] = {}, max[2] = {-INFINITY, -INFINITY}, sum[2] = {};
@@ -72,16 +73,16 @@ static __global__ void __launch_bounds__(THREADS)
 
 #pragma unroll
     for (int c = 0; c < D / 16; c++)
-        global_a(q[c], row + static_cast<int64_t>(h) * D, ld, r0, c * 16,
-                 seq_len);
+        global_a<HEAD>(q[c], row + static_cast<int64_t>(h) * HEAD, ld, r0,
+                       c * 16, seq_len);
     for (int k0 = 0; k0 < end; k0 += KEYS) {
         float s[KEYS / 8][4], grown[2] = {max[0], max[1]}, shrink[2];
 
         __syncthreads(); /* the last tile is no longer read */
-        load_tile<D, KEYS, THREADS>(k, row + (n_head + group) * D, ld, k0,
-                                    seq_len);
-        load_tile<D, KEYS, THREADS>(v, row + (n_head + n_kv_head + group) * D,
-                                    ld, k0, seq_len);
+        load_tile<HEAD, KEYS, THREADS>(k, row + (n_head + group) * HEAD, ld, k0,
+                                       seq_len);
+        load_tile<HEAD, KEYS, THREADS>(
+            v, row + (n_head + n_kv_head + group) * HEAD, ld, k0, seq_len);
         __syncthreads(); /* the tiles are whole */
         masked_scores<D, KEYS>(s, q, k, scale, r0, k0);
 #pragma unroll
@@ -123,10 +124,10 @@ static __global__ void __launch_bounds__(THREADS)
     }
     for (int i = 0; i < 2; i++)
         sum[i] = row_sum(sum[i]);
-    store_rows<D / 8>(o + static_cast<int64_t>(b) * seq_len * n_head * D +
-                          static_cast<int64_t>(h) * D,
-                      static_cast<int64_t>(n_head) * D, acc, 1 / sum[0],
-                      1 / sum[1], r0, seq_len);
+    store_rows<HEAD / 8>(o + static_cast<int64_t>(b) * seq_len * n_head * HEAD +
+                             static_cast<int64_t>(h) * HEAD,
+                         static_cast<int64_t>(n_head) * HEAD, acc, 1 / sum[0],
+                         1 / sum[1], r0, seq_len);
     if ((lane & 3) == 0)
         for (int i = 0; i < 2; i++)
             if (r0 + i * 8 < seq_len)
@@ -134,27 +135,32 @@ static __global__ void __launch_bounds__(THREADS)
                     i * 8] = (max[i] + log2f(sum[i])) * LN2;
 }
 
-template <int D, int KEYS>
+template <int HEAD, int KEYS>
 static void forward(bf16 *o, float *lse, const bf16 *qkv, struct flash_shape f,
                     cudaStream_t s)
 {
     dim3 grid(static_cast<unsigned>((f.seq_len + QUERIES - 1) / QUERIES),
               static_cast<unsigned>(f.n_head), static_cast<unsigned>(f.batch));
 
-    LAUNCH((flash_forward_kernel<D, KEYS>), grid, dim3(THREADS), 0, s, o, lse,
-           qkv, f.seq_len, f.n_head, f.n_kv_head,
-           LOG2E / sqrtf(static_cast<float>(D)));
+    LAUNCH((flash_forward_kernel<HEAD, KEYS>), grid, dim3(THREADS), 0, s, o,
+           lse, qkv, f.seq_len, f.n_head, f.n_kv_head,
+           LOG2E / sqrtf(static_cast<float>(HEAD)));
 }
 
 int flash_supports(int head_dim)
 {
-    return head_dim == 32 || head_dim == 64 || head_dim == 128;
+    return head_dim == 8 || head_dim == 16 || head_dim == 32 ||
+           head_dim == 64 || head_dim == 128;
 }
 
 void flash_forward(bf16 *o, float *lse, const bf16 *qkv, struct flash_shape f,
                    cudaStream_t s)
 {
-    if (f.head_dim == 32)
+    if (f.head_dim == 8)
+        forward<8, 64>(o, lse, qkv, f, s);
+    else if (f.head_dim == 16)
+        forward<16, 64>(o, lse, qkv, f, s);
+    else if (f.head_dim == 32)
         forward<32, 64>(o, lse, qkv, f, s);
     else if (f.head_dim == 64)
         forward<64, 64>(o, lse, qkv, f, s);

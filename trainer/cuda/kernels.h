@@ -6,8 +6,8 @@
  * without padding unless a leading dimension ld is given.  The residual
  * stream, its gradient, statistics and gradients of parameters are fp32, the
  * rest bf16; arithmetic is fp32.  Widths c and f are multiples of 4, head_dim
- * is even.  No kernel uses atomics: every sum has one order, so results do not
- * change from run to run. */
+ * is a multiple of 8.  No kernel uses atomics: every sum has one order, so
+ * results do not change from run to run. */
 #ifndef LOGLOG_TRAINER_CUDA_KERNELS_H
 #define LOGLOG_TRAINER_CUDA_KERNELS_H
 
@@ -19,8 +19,8 @@ typedef __nv_bfloat16 bf16;
 void embed_forward(float *x, const bf16 *table, const int32_t *token,
                    int64_t rows, int c, cudaStream_t s);
 /* dtable[token] += dx, fp32.  Rows are given by token: rows[first[i] ..
- * first[i + 1]) all have token which[i], in increasing order; i < n.  Where
- * first[i] >= first[i + 1] there is nothing to do. */
+ * first[i + 1]) all have token which[i]; i < n.  Where first[i] >= first[i + 1]
+ * there is nothing to do. */
 void embed_backward(float *dtable, const float *dx, const int32_t *which,
                     const int32_t *first, const int32_t *row, int n, int c,
                     cudaStream_t s);
@@ -57,19 +57,33 @@ void cross_entropy(float *nats, bf16 *logits, const int32_t *target,
                    int64_t rows, int v, int64_t ld, float scale, int grad,
                    cudaStream_t s);
 
-/* *sum = the sum of squares of x[n]; partial[sum_squares_blocks(n)].  Two
- * passes: blocks of a fixed size, then their sums in one order. */
-int64_t sum_squares_blocks(int64_t n);
-void sum_squares(double *sum, double *partial, const float *x, int64_t n,
+/* A stretch of a flat block: n floats from `at`; this member's masters and
+ * moments of them are from `local`.  One launch takes many, each with blocks
+ * of its own, the first of which is number `first`. */
+struct stretch {
+    int64_t at, local, n, first;
+    int64_t decays; /* its weights do */
+};
+/* Set `first` for blocks of so many floats; how many blocks in all. */
+int64_t stretch_blocks(struct stretch *s, size_t n, int64_t floats);
+
+/* sum[i] = the sum of squares of stretch i of x; partial[blocks].  Two passes:
+ * blocks of a fixed size, then their sums in one order.  The table is on the
+ * device. */
+#define SQUARES_FLOATS 4096
+void sum_squares(double *sum, double *partial, const float *x,
+                 const struct stretch *table, int n, int64_t blocks,
                  cudaStream_t s);
 
-/* The step of backend.h's struct adamw_step on n floats, n a multiple of 4;
+/* The step of backend.h's struct adamw_step on n stretches, all multiples of 4;
  * w is the new p in bf16. */
+#define ADAMW_FLOATS 1024
 struct adamw_args {
     float beta1, beta2, eps, grad_scale, rate, inv_sqrt, decay;
 };
 void adamw(float *p, float *m, float *v, bf16 *w, const float *g,
-           struct adamw_args a, int64_t n, cudaStream_t s);
+           struct adamw_args a, const struct stretch *table, int n,
+           int64_t blocks, cudaStream_t s);
 
 /* w = bf16(p), n a multiple of 4 */
 void to_bf16(bf16 *w, const float *p, int64_t n, cudaStream_t s);
@@ -95,7 +109,7 @@ void softmax_backward(bf16 *ds, const bf16 *p, const float *dp, float scale,
 struct flash_shape {
     int batch, seq_len, n_head, n_kv_head, head_dim;
 };
-int flash_supports(int head_dim); /* 32, 64, 128 */
+int flash_supports(int head_dim); /* 8, 16, 32, 64, 128 */
 void flash_forward(bf16 *o, float *lse, const bf16 *qkv, struct flash_shape f,
                    cudaStream_t s);
 /* dqkv, of turned q and k; dot[batch, n_head, seq_len] is scratch. */

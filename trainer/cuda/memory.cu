@@ -33,6 +33,7 @@ void engine_sizes(struct engine *g, const struct run_spec *spec,
     g->recompute = o->recompute == ENGINE_RECOMPUTE_ALWAYS;
     params_init(&g->table, s);
     engine_shares(g);
+    engine_stretches(g);
 }
 
 static void add_piece(struct engine *g, int64_t at, int64_t n, int everywhere)
@@ -138,7 +139,9 @@ size_t engine_carve(struct engine *g, char *block, int64_t rows)
     c.take(g->micro_nats, rows);
     c.take(g->partial, static_cast<int64_t>(NORM_BLOCKS) * g->C);
     c.take(g->squares, static_cast<int64_t>(g->pieces.size()));
-    c.take(g->square_partial, sum_squares_blocks(size));
+    c.take(g->square_partial, g->norm_blocks);
+    c.take(g->norm_table, static_cast<int64_t>(g->norms.size()));
+    c.take(g->step_table, static_cast<int64_t>(g->steps.size()));
     c.take(g->score, matrix);
     c.take(g->weight, matrix);
     c.take(g->dscore, matrix);

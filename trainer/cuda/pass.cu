@@ -7,7 +7,6 @@
 #include "trainer/cuda/engine_impl.h"
 
 #include <algorithm>
-#include <numeric>
 
 /* Tensors of a layer, in the order of params.c. */
 enum { NORM1, WQKV, WO, NORM2, WGU, WDOWN, PER_LAYER };
@@ -78,8 +77,8 @@ static int reserve(struct engine *g, int64_t rows)
 
 /* One micro-batch of the host's copy: inputs, targets, and the rows of each
  * token in order. */
-static void arrange(struct micro *b, const struct engine *g,
-                    const int32_t *tokens, int32_t *host)
+static void arrange(struct micro *b, struct engine *g, const int32_t *tokens,
+                    int32_t *host)
 {
     const int32_t *dev = g->micro_ints;
     int64_t n_which = 0;
@@ -93,14 +92,23 @@ static void arrange(struct micro *b, const struct engine *g,
         input[i] = t[0];
         target[i] = t[1];
     }
-    std::iota(order, order + n, 0);
-    std::stable_sort(order, order + n,
-                     [=](int32_t x, int32_t y) { return input[x] < input[y]; });
+    /* Counted by token, then placed: a row's place is the next of its token. */
+    std::fill(g->place.begin(), g->place.end(), 0);
     for (int64_t i = 0; i < n; i++)
-        if (!i || input[order[i]] != input[order[i - 1]]) {
-            which[n_which] = input[order[i]];
-            first[n_which++] = static_cast<int32_t>(i);
-        }
+        g->place[static_cast<size_t>(input[i])]++;
+    for (int32_t v = 0, at = 0; v < g->V; v++) {
+        int32_t times = g->place[static_cast<size_t>(v)];
+
+        if (!times)
+            continue;
+        which[n_which] = v;
+        first[n_which++] = at;
+        g->place[static_cast<size_t>(v)] = at;
+        at += times;
+    }
+    for (int64_t i = 0; i < n; i++)
+        order[g->place[static_cast<size_t>(input[i])]++] =
+            static_cast<int32_t>(i);
     first[n_which] = static_cast<int32_t>(n);
     std::fill(which + n_which, which + n, 0);
     std::fill(first + n_which + 1, first + n + 1, 0);
@@ -284,7 +292,8 @@ static void backward(struct engine *g, const struct micro *b, int last)
         finished(g, l + 1, last);
     }
     embed_backward(g->grad, g->dx, b->which, b->first, b->order,
-                   static_cast<int>(b->n), g->C, g->main);
+                   static_cast<int>(std::min<int64_t>(b->n, g->V)), g->C,
+                   g->main);
     finished(g, 0, last);
 }
 

@@ -1,4 +1,4 @@
-/* pointwise: RoPE and SwiGLU, a thread for a pair of components or for four
+/* pointwise: RoPE and SwiGLU, a thread for four pairs of components or for four
  * columns. */
 #include "trainer/cuda/block.h"
 #include "trainer/cuda/kernels.h"
@@ -19,10 +19,10 @@ static __global__ void __launch_bounds__(THREADS)
     rope_kernel(bf16 *x, const float2 *turn, float sign, int64_t n, int64_t ld,
                 int heads, int pairs, int seq_len)
 {
-    int64_t k = thread_index(), row;
+    int64_t k = thread_index() * 4, row;
     int i, h;
-    float a, b;
-    float2 t;
+    four a, b, c, s;
+    const float2 *t;
     bf16 *p;
 
     if (k >= n)
@@ -31,11 +31,17 @@ static __global__ void __launch_bounds__(THREADS)
     h = static_cast<int>(k / pairs % heads);
     row = k / pairs / heads;
     p = x + row * ld + static_cast<int64_t>(h) * 2 * pairs + i;
-    t = turn[row % seq_len * pairs + i];
-    a = __bfloat162float(p[0]);
-    b = __bfloat162float(p[pairs]);
-    p[0] = __float2bfloat16_rn(a * t.x - b * sign * t.y);
-    p[pairs] = __float2bfloat16_rn(a * sign * t.y + b * t.x);
+    t = turn + row % seq_len * pairs + i;
+    a = load4(p);
+    b = load4(p + pairs);
+    for (int j = 0; j < 4; j++) {
+        float y = sign * t[j].y;
+
+        c.v[j] = a.v[j] * t[j].x - b.v[j] * y;
+        s.v[j] = a.v[j] * y + b.v[j] * t[j].x;
+    }
+    store4(p, c);
+    store4(p + pairs, s);
 }
 
 static __global__ void __launch_bounds__(THREADS)
@@ -114,8 +120,8 @@ void rope(bf16 *x, const float2 *turn, float sign, int64_t rows, int64_t ld,
 {
     int64_t n = rows * heads * (head_dim / 2);
 
-    LAUNCH(rope_kernel, dim3(blocks_of(n)), dim3(THREADS), 0, s, x, turn, sign,
-           n, ld, heads, head_dim / 2, seq_len);
+    LAUNCH(rope_kernel, dim3(blocks_of(n / 4)), dim3(THREADS), 0, s, x, turn,
+           sign, n, ld, heads, head_dim / 2, seq_len);
 }
 
 void swiglu_forward(bf16 *act, const bf16 *gu, int64_t rows, int f,

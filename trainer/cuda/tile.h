@@ -1,5 +1,8 @@
 /* tile: tiles of bf16 in shared memory and the tensor core, for flash_*.cu.
  *
+ * A head of HEAD values has tiles of D = TILE_OF(HEAD) columns, those from HEAD
+ * on zero, since the tensor core takes 16 at a time.
+ *
  * A tile is rows of D values with 8 of padding, so that the eight rows of a
  * matrix that ldmatrix reads lie in different banks.  Fragments are those of
  * mma.sync.m16n8k16: with g = lane / 4 and t = lane % 4 a lane of the result
@@ -10,6 +13,7 @@
 #include "trainer/cuda/port.h"
 
 #define TILE_PAD 8
+#define TILE_OF(head) ((head) < 16 ? 16 : (head))
 #define LOG2E 1.4426950408889634f
 #define LN2 0.6931471805599453f
 
@@ -108,19 +112,22 @@ static __device__ __forceinline__ void result_as_a(uint32_t a[4],
     a[3] = pack2(d[1][2], d[1][3]);
 }
 
-/* Rows [row, row + ROWS) of src, of leading dimension ld, into a tile; zero
- * from row `end` on.  All THREADS threads call; barriers are the caller's. */
-template <int D, int ROWS, int THREADS>
+/* Rows [row, row + ROWS) of src, HEAD columns of leading dimension ld, into a
+ * tile; zero from row `end` on.  All THREADS threads call; barriers are the
+ * caller's. */
+template <int HEAD, int ROWS, int THREADS>
 static __device__ __forceinline__ void load_tile(__nv_bfloat16 *tile,
                                                  const __nv_bfloat16 *src,
                                                  int64_t ld, int row, int end)
 {
+    constexpr int D = TILE_OF(HEAD);
+
     for (int i = static_cast<int>(threadIdx.x); i < ROWS * D / 8;
          i += THREADS) {
         int r = i / (D / 8), c = i % (D / 8) * 8;
         uint4 v = make_uint4(0, 0, 0, 0);
 
-        if (row + r < end)
+        if (row + r < end && c < HEAD)
             v = *reinterpret_cast<const uint4 *>(
                 src + static_cast<int64_t>(row + r) * ld + c);
         *reinterpret_cast<uint4 *>(tile + r * (D + TILE_PAD) + c) = v;
@@ -128,21 +135,22 @@ static __device__ __forceinline__ void load_tile(__nv_bfloat16 *tile,
 }
 
 /* A left operand straight from memory: rows r0 and r0 + 8, columns from c;
- * zero from row `end` on. */
-static __device__ __forceinline__ void global_a(uint32_t a[4],
-                                                const __nv_bfloat16 *src,
-                                                int64_t ld, int r0, int c,
-                                                int end)
+ * zero from row `end` and column HEAD on. */
+template <int HEAD>
+static __device__ __forceinline__ void
+global_a(uint32_t a[4], const __nv_bfloat16 *src, int64_t ld, int r0, int c,
+         int end)
 {
     int column = c + static_cast<int>(threadIdx.x & 3) * 2;
 
     for (int i = 0; i < 4; i++) {
         int r = r0 + (i & 1) * 8;
 
-        a[i] = r < end ? *reinterpret_cast<const uint32_t *>(
-                             src + static_cast<int64_t>(r) * ld + column +
-                             (i >> 1) * 8)
-                       : 0u;
+        a[i] = r < end && c + (i >> 1) * 8 < HEAD
+                   ? *reinterpret_cast<const uint32_t *>(
+                         src + static_cast<int64_t>(r) * ld + column +
+                         (i >> 1) * 8)
+                   : 0u;
     }
 }
 

@@ -12,25 +12,67 @@ int engine_zero(struct engine *g, struct err *e)
     return g->failed ? engine_wait(g, e) : 0;
 }
 
-/* A piece that everybody has is counted by member 0.  The sums of the pieces
- * are added in their order, whoever has them. */
+/* The part of a piece that is of one tensor, joined to the last if it is like
+ * that and follows it. */
+static void add_step(struct engine *g, const struct engine_piece *p,
+                     int64_t from, int64_t to, int decays)
+{
+    int64_t at = from > p->at ? from : p->at;
+    int64_t end = to < p->at + p->n ? to : p->at + p->n;
+    struct stretch *last = g->steps.empty() ? nullptr : &g->steps.back();
+
+    if (at >= end)
+        return;
+    if (last && last->decays == decays && last->at + last->n == at &&
+        last->local + last->n == p->local + at - p->at)
+        last->n += end - at;
+    else
+        g->steps.push_back({at, p->local + at - p->at, end - at, 0, decays});
+}
+
+/* A piece that everybody has is counted by member 0. */
+void engine_stretches(struct engine *g)
+{
+    for (const struct engine_piece &p : g->pieces) {
+        g->norms.push_back(
+            {p.at, p.local, p.everywhere && g->opt.member ? 0 : p.n, 0, 0});
+        for (int i = 0; i < g->table.n; i++) {
+            const struct param *x = tensor(g, i);
+            size_t end = i + 1 < g->table.n ? x[1].offset : g->table.size;
+
+            add_step(g, &p, static_cast<int64_t>(x->offset),
+                     static_cast<int64_t>(end), x->decay);
+        }
+    }
+    g->norm_blocks =
+        stretch_blocks(g->norms.data(), g->norms.size(), SQUARES_FLOATS);
+    g->step_blocks =
+        stretch_blocks(g->steps.data(), g->steps.size(), ADAMW_FLOATS);
+}
+
+void engine_put_stretches(struct engine *g)
+{
+    engine_check(g,
+                 cudaMemcpy(g->norm_table, g->norms.data(),
+                            g->norms.size() * sizeof(struct stretch),
+                            cudaMemcpyHostToDevice),
+                 "table of the norm");
+    engine_check(g,
+                 cudaMemcpy(g->step_table, g->steps.data(),
+                            g->steps.size() * sizeof(struct stretch),
+                            cudaMemcpyHostToDevice),
+                 "table of the step");
+}
+
+/* The sums of the pieces are added in their order, whoever has them. */
 int engine_norm(struct engine *g, double *norm, struct err *e)
 {
     size_t n = g->pieces.size(), bytes = n * sizeof(double);
     std::vector<double> square(n);
     double sum = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct engine_piece *p = &g->pieces[i];
-
-        if (p->everywhere && g->opt.member)
-            engine_check(
-                g, cudaMemsetAsync(g->squares + i, 0, sizeof(double), g->main),
-                "norm");
-        else
-            sum_squares(g->squares + i, g->square_partial, g->grad + p->at,
-                        p->n, g->main);
-    }
+    sum_squares(g->squares, g->square_partial, g->grad, g->norm_table,
+                static_cast<int>(n), g->norm_blocks, g->main);
     gang_sum(g, g->squares, static_cast<int>(n));
     engine_check(g,
                  cudaMemcpyAsync(square.data(), g->squares, bytes,
@@ -44,19 +86,6 @@ int engine_norm(struct engine *g, double *norm, struct err *e)
     return 0;
 }
 
-/* The part of a piece that is of one tensor. */
-static void update(struct engine *g, const struct engine_piece *p,
-                   const struct adamw_args *a, int64_t from, int64_t to)
-{
-    int64_t at = from > p->at ? from : p->at;
-    int64_t end = to < p->at + p->n ? to : p->at + p->n;
-    int64_t local = p->local + at - p->at;
-
-    if (at < end)
-        adamw(g->p + local, g->m + local, g->v + local, g->w + at, g->grad + at,
-              *a, end - at, g->main);
-}
-
 int engine_step(struct engine *g, double lr, double grad_scale, int64_t t,
                 struct err *e)
 {
@@ -68,18 +97,10 @@ int engine_step(struct engine *g, double lr, double grad_scale, int64_t t,
                            static_cast<float>(grad_scale),
                            static_cast<float>(lr / (1 - pow(o->beta1, n))),
                            static_cast<float>(1 / sqrt(1 - pow(o->beta2, n))),
-                           1};
+                           static_cast<float>(1 - lr * o->weight_decay)};
 
-    for (const struct engine_piece &p : g->pieces)
-        for (int i = 0; i < g->table.n; i++) {
-            const struct param *x = tensor(g, i);
-            size_t end = i + 1 < g->table.n ? x[1].offset : g->table.size;
-
-            a.decay =
-                x->decay ? static_cast<float>(1 - lr * o->weight_decay) : 1.0f;
-            update(g, &p, &a, static_cast<int64_t>(x->offset),
-                   static_cast<int64_t>(end));
-        }
+    adamw(g->p, g->m, g->v, g->w, g->grad, a, g->step_table,
+          static_cast<int>(g->steps.size()), g->step_blocks, g->main);
     gang_gather_weights(g);
     return engine_wait(g, e);
 }

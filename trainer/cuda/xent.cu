@@ -1,5 +1,5 @@
-/* xent: cross entropy of bf16 logits, in place, a block for a row.  A thread
- * keeps the maximum and the sum of exp of what it has seen, the block joins
+/* xent: cross entropy of bf16 logits, in place, some rows to a block.  A thread
+ * keeps the maximum and the sum of exp of what it has seen, its row's join
  * them; logits are read twice and written once. */
 #include "trainer/cuda/block.h"
 #include "trainer/cuda/kernels.h"
@@ -19,15 +19,16 @@ static __device__ __forceinline__ four columns(const bf16 *z, int i, int v)
 
 static __global__ void __launch_bounds__(THREADS)
     xent_kernel(float *nats, bf16 *logits, const int32_t *target, int v,
-                int64_t ld, float scale, int grad)
+                int64_t rows, int64_t ld, float scale, int grad)
 {
-    int64_t row = blockIdx.x;
+    int64_t row = row_of_thread();
     bf16 *z = logits + row * ld;
-    int at = static_cast<int>(threadIdx.x) * 4, t = target[row];
+    int at = static_cast<int>(threadIdx.x) * 4;
+    int end = row < rows ? v : 0, t = end ? target[row] : 0;
     int each = static_cast<int>(blockDim.x) * 4;
     float max = -INFINITY, sum = 0, all, inv;
 
-    for (int i = at; i < v; i += each) {
+    for (int i = at; i < end; i += each) {
         four a = columns(z, i, v);
         float m = fmaxf(fmaxf(a.v[0], a.v[1]), fmaxf(a.v[2], a.v[3]));
 
@@ -40,14 +41,14 @@ static __global__ void __launch_bounds__(THREADS)
     }
     all = block_max(max);
     /* A thread without columns has max = -inf and sum = 0. */
-    sum = block_sum(at < v ? sum * __expf(max - all) : 0.0f);
-    if (threadIdx.x == 0)
+    sum = block_sum(at < end ? sum * __expf(max - all) : 0.0f);
+    if (threadIdx.x == 0 && end)
         nats[row] = logf(sum) + all - __bfloat162float(z[t]);
     if (!grad)
         return;
     __syncthreads(); /* z[t] is read before it is written */
     inv = scale / sum;
-    for (int i = at; i < v; i += each) {
+    for (int i = at; i < end; i += each) {
         four a = columns(z, i, v);
 
         for (int k = 0; k < 4; k++)
@@ -60,7 +61,8 @@ void cross_entropy(float *nats, bf16 *logits, const int32_t *target,
                    int64_t rows, int v, int64_t ld, float scale, int grad,
                    cudaStream_t s)
 {
-    LAUNCH(xent_kernel, dim3(static_cast<unsigned>(rows)),
-           dim3(threads_for(v, THREADS)), 0, s, nats, logits, target, v, ld,
-           scale, grad);
+    dim3 block = block_for(v, THREADS, THREADS);
+
+    LAUNCH(xent_kernel, grid_for(rows, block), block, 0, s, nats, logits,
+           target, v, rows, ld, scale, grad);
 }
