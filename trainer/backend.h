@@ -56,6 +56,7 @@ struct backend {
     int bf16;            /* operands of the linear layers are rounded to bf16;
                             sums, and everything else, are fp32 */
     int (*usable)(void); /* does this CPU have what it needs? */
+    int (*quick)(void);  /* is it the quicker one there?  NULL: yes */
 
     /* `rounds` of independent multiply-adds of this kind of operands on
      * registers alone; returns the flops done, for bench. */
@@ -137,7 +138,7 @@ extern const struct backend backend_reference, backend_reference_bf16;
 /* All of them, best first, ending with the two above; NULL-terminated. */
 extern const struct backend *const backend_list[];
 
-/* The first usable one for this dtype; the environment's LOGLOG_BACKEND names
+/* The first usable and quick one for this dtype; the environment's LOGLOG_BACKEND names
  * another usable one, for tests. */
 const struct backend *backend_pick(int64_t dtype);
 /* By name; NULL when there is none or this CPU cannot run it. */

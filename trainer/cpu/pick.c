@@ -39,7 +39,8 @@ const struct backend *backend_pick(int64_t dtype)
     if (b && b->bf16 == bf16)
         return b;
     for (const struct backend *const *p = backend_list; *p; p++)
-        if ((*p)->bf16 == bf16 && (*p)->usable())
+        if ((*p)->bf16 == bf16 && (*p)->usable() &&
+            (!(*p)->quick || (*p)->quick()))
             return *p;
     return NULL;
 }
