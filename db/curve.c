@@ -5,6 +5,7 @@
 #include "db/sql.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,9 @@ static const char sql_range[] =
     "SELECT step, tokens, loss, lr_e9, norm_e7, micros FROM step "
     "WHERE run = :num AND step >= :from AND step < :to ORDER BY step "
     "LIMIT :most";
+static const char sql_evals[] =
+    "SELECT valid_set, step, loss, bpb FROM evaluation WHERE run = :run "
+    "AND loss IS NOT NULL ORDER BY step, valid_set";
 
 /* What the small units of a step row are of. */
 struct unit {
@@ -134,8 +138,33 @@ int db_curve(struct db_curve *c, struct store *db, int64_t run, int64_t from,
     return 0;
 }
 
+int db_curve_evals(struct db_curve *c, struct store *db, int64_t run,
+                   struct err *e)
+{
+    struct sql q;
+    size_t cap = c->n_eval;
+    int rc;
+
+    if (sql_open(&q, db, sql_evals, e))
+        return -1;
+    sql_int(&q, ":run", run);
+    while ((rc = sql_step(&q, e)) == 1) {
+        const char *set = sql_get_text(&q, 0);
+        struct db_curve_eval *v;
+        c->eval = mem_grow(c->eval, &cap, c->n_eval + 1, sizeof *c->eval);
+        v = &c->eval[c->n_eval++];
+        snprintf(v->set, sizeof v->set, "%s", set ? set : "");
+        v->step = sql_get_real(&q, 1);
+        v->loss = sql_get_real(&q, 2);
+        v->bpb = sql_get_real(&q, 3);
+    }
+    sql_close(&q);
+    return rc;
+}
+
 void db_curve_release(struct db_curve *c)
 {
     free(c->at);
+    free(c->eval);
     memset(c, 0, sizeof *c);
 }

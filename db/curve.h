@@ -22,9 +22,14 @@ struct db_bucket {
     double lr, norm;      /* of that step; the largest gradient norm */
     double seconds;       /* mean of a step */
 };
+struct db_curve_eval { /* a pass over a validation set */
+    char set[32];
+    double step, loss, bpb;
+};
 struct db_curve {
     struct db_bucket *at;
-    size_t n;
+    struct db_curve_eval *eval;
+    size_t n, n_eval;
     int64_t first, last; /* steps that are recorded; 0: none */
     int thinned;         /* 1: some ranges were too long to read whole */
 };
@@ -34,6 +39,9 @@ struct db_curve {
  * one too.  Free with db_curve_release. */
 int db_curve(struct db_curve *c, struct store *db, int64_t run, int64_t from,
              int64_t to, int buckets, int log, struct err *e);
+/* Its finite evaluations, in order, into a curve that was read. */
+int db_curve_evals(struct db_curve *c, struct store *db, int64_t run,
+                   struct err *e);
 void db_curve_release(struct db_curve *c);
 
 #endif

@@ -1,5 +1,4 @@
-/* listing: the runs of a study as people leaf through them, and one run's curve
- * thinned to what a screen can show. */
+/* listing: the runs of a study as people leaf through them. */
 #ifndef LOGLOG_DB_LISTING_H
 #define LOGLOG_DB_LISTING_H
 
@@ -25,22 +24,5 @@ struct listing {
 int db_listing(struct listing *l, struct store *db, int64_t study,
                struct err *e);
 void listing_release(struct listing *l);
-
-struct curve_point {
-    double step, loss;
-};
-struct curve_eval {
-    char set[32];
-    double step, loss, bpb;
-};
-struct run_curve {
-    struct curve_point *step; /* in order; where the loss is finite */
-    struct curve_eval *eval;  /* in order */
-    size_t n_step, n_eval;
-};
-/* At most about `points` of the steps, evenly over them; all evaluations. */
-int db_run_curve(struct run_curve *c, struct store *db, int64_t run,
-                 int64_t points, struct err *e);
-void run_curve_release(struct run_curve *c);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CURVE_POINTS 2000 /* of an open run */
+#define CURVE_RANGES 1000 /* of the steps of an open run */
 
 void live_init(struct live *l, const char *path, const char *study,
                int n_events)
@@ -29,7 +29,7 @@ void live_data_release(struct top_data *d)
 {
     status_release(&d->status);
     listing_release(&d->runs);
-    run_curve_release(&d->curve);
+    db_curve_release(&d->curve);
     free(d->quiet);
     d->quiet = NULL;
 }
@@ -70,7 +70,9 @@ static int read_all(struct top_data *d, struct store *db, const struct live *l,
         return -1;
     if (t && top_needs_runs(t) && db_listing(&d->runs, db, study, e))
         return -1;
-    if (t && t->open && db_run_curve(&d->curve, db, t->open, CURVE_POINTS, e))
+    if (t && t->open &&
+        (db_curve(&d->curve, db, t->open, 0, 0, CURVE_RANGES, t->log_x, e) ||
+         db_curve_evals(&d->curve, db, t->open, e)))
         return -1;
     return 0;
 }

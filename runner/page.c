@@ -70,11 +70,22 @@ static void add_progress(struct grid *g, const struct status *s)
                   str_seconds(a, s->eta));
 }
 
+/* Who was killed could not say that its runs are not running. */
+static void add_interrupted(struct grid *g, const struct status *s)
+{
+    grid_addf(g, PAINT_BAD,
+              "%d slot%s busy when the writer was lost: run the study again to "
+              "go on",
+              s->slots, s->slots == 1 ? " was" : "s were");
+}
+
 static void add_speed(struct grid *g, const struct status *s)
 {
     int row, col;
 
-    if (!s->slots)
+    if (s->slots && !s->writer[0])
+        add_interrupted(g, s);
+    if (!s->slots || !s->writer[0])
         return;
     row = grid_line(g);
     col = s->of_slots ? grid_putf(g, row, 0, PAINT_PLAIN, "%d of %d slots busy",

@@ -116,9 +116,11 @@ static enum top_wish key_open(struct top *t, int key)
         t->open = t->run = other;
         return TOP_READ;
     }
-    if (key == 'x')
+    if (key == 'x') {
         t->log_x = !t->log_x;
-    else if (key == 'y' || key == 'l')
+        return TOP_READ; /* other ranges of steps */
+    }
+    if (key == 'y' || key == 'l')
         t->log_y = !t->log_y;
     else if (key == TUI_ESCAPE || key == 'q' || key == TUI_ENTER ||
              key == TUI_BACKSPACE)
@@ -161,9 +163,11 @@ static enum top_wish key_list(struct top *t, int key)
         return t->open ? TOP_READ : TOP_STAY;
     case 's':
         t->sort = (t->sort + 1) % SORTS;
+        go_to(t, 0);
         return TOP_READ;
     case 'r':
         t->reverse = !t->reverse;
+        go_to(t, 0);
         return TOP_READ;
     case '/':
         t->typing = 1;

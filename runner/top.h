@@ -4,6 +4,7 @@
 #ifndef LOGLOG_RUNNER_TOP_H
 #define LOGLOG_RUNNER_TOP_H
 
+#include "db/curve.h"
 #include "runner/page.h"
 #include "runner/tui.h"
 
@@ -33,9 +34,9 @@ enum top_sort {
 /* What is shown, read from the database. */
 struct top_data {
     struct status status;
-    struct listing runs;    /* empty while no list needs them */
-    struct run_curve curve; /* of the open run */
-    double *quiet;          /* seconds without a step, by running run; NULL */
+    struct listing runs;   /* empty while no list needs them */
+    struct db_curve curve; /* of the open run */
+    double *quiet;         /* seconds without a step, by running run; NULL */
     const char *path;
     char clock[16];    /* "22:31:05" */
     char trouble[512]; /* why the last look failed; "" */

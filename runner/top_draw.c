@@ -27,7 +27,7 @@ static const char *const sort_name[SORTS] = {
 };
 static const char *const help_text[] = {
     "1 ... 6   running, runs, best of each budget, lanes, failures, events",
-    "Tab       the next list",
+    "Tab       the next list (also left, right)",
     "up, down  select a row (also j, k; page up, page down; g, G)",
     "Enter     the curve of the selected run; again or Esc: back",
     "s, r      runs and failures: sort by the next column, in reverse",
@@ -119,32 +119,48 @@ static void note_neighbours(struct top *t, const struct list *l,
     }
 }
 
+/* The rows that pass the filter. */
+struct rows {
+    struct list l;
+    int *which; /* [n], rows of l */
+    size_t n;
+};
+
+static void rows_make(struct rows *r, const struct grid *g, struct top *t,
+                      const struct top_data *d)
+{
+    list_init(&r->l, g->cols, g->ascii);
+    make_list(&r->l, t, d);
+    r->which = xcalloc(r->l.n + 1, sizeof *r->which);
+    r->n = filter(r->which, &r->l, t->filter);
+    select_row(t, &r->l, r->which, r->n);
+    note_neighbours(t, &r->l, r->which, r->n);
+}
+
+static void rows_release(struct rows *r)
+{
+    free(r->which);
+    list_release(&r->l);
+}
+
 static void show_list(struct grid *g, int top, int bottom, struct top *t,
                       const struct top_data *d)
 {
-    struct list l;
-    int *which;
-    size_t n;
+    struct rows r;
 
-    list_init(&l, g->cols, g->ascii);
-    make_list(&l, t, d);
-    which = xcalloc(l.n + 1, sizeof *which);
-    n = filter(which, &l, t->filter);
     t->fit = bottom > top + 1 ? (size_t)(bottom - top - 1) : 0;
-    select_row(t, &l, which, n);
-    note_neighbours(t, &l, which, n);
-    grid_copy_row(g, top, &l.grid, 0);
-    for (size_t i = 0; i < t->fit && t->first + i < n; i++) {
+    rows_make(&r, g, t, d);
+    grid_copy_row(g, top, &r.l.grid, 0);
+    for (size_t i = 0; i < t->fit && t->first + i < r.n; i++) {
         int row = top + 1 + (int)i;
-        grid_copy_row(g, row, &l.grid, which[t->first + i] + 1);
+        grid_copy_row(g, row, &r.l.grid, r.which[t->first + i] + 1);
         if (t->first + i == t->row)
             grid_paint_row(g, row, PAINT_BAR);
     }
-    if (!n && t->fit)
+    if (!r.n && t->fit)
         grid_put(g, top + 1, 0, PAINT_DIM,
                  t->filter[0] ? "no row holds that text" : "nothing here");
-    free(which);
-    list_release(&l);
+    rows_release(&r);
 }
 
 /* --- around the list --- */
@@ -196,7 +212,7 @@ static void show_names(struct grid *g, int row, const struct top *t)
                         i + 1, list_name[i]);
     if (top_needs_runs(t))
         grid_putf(g, row, col + 2, PAINT_DIM, "by %s%s", sort_name[t->sort],
-                  t->reverse ? ", reversed" : "");
+                  t->reverse ? " down" : "");
 }
 
 /* About the selected run, what its row has no room for. */
@@ -253,11 +269,11 @@ static void show_facts(struct grid *g, const struct top *t,
                        const struct top_data *d)
 {
     char left[STR_DOUBLE], loss[48] = "";
-    const struct run_curve *c = &d->curve;
+    const struct db_curve *c = &d->curve;
 
-    if (c->n_step)
-        snprintf(loss, sizeof loss, ", loss %.4f at step %.0f",
-                 c->step[c->n_step - 1].loss, c->step[c->n_step - 1].step);
+    if (c->n)
+        snprintf(loss, sizeof loss, ", loss %.4f by step %lld",
+                 c->at[c->n - 1].loss, (long long)c->at[c->n - 1].step);
     grid_putf(g, 0, 0, PAINT_BOLD, "run %lld%s", (long long)t->open, loss);
     for (size_t i = 0; i < d->status.n_running; i++) {
         const struct status_running *r = &d->status.running[i];
@@ -288,26 +304,27 @@ static void show_facts(struct grid *g, const struct top *t,
 static void show_curve(struct grid *g, const struct top *t,
                        const struct top_data *d)
 {
-    const struct run_curve *c = &d->curve;
-    double *v = xcalloc(2 * (c->n_step + c->n_eval) + 1, sizeof *v),
-           *loss = v + c->n_step, *at = loss + c->n_step,
-           *eval = at + c->n_eval;
+    const struct db_curve *c = &d->curve;
+    double *v = xcalloc(2 * (c->n + c->n_eval) + 1, sizeof *v),
+           *loss = v + c->n, *at = loss + c->n, *eval = at + c->n_eval;
+    size_t n = 0;
 
-    for (size_t i = 0; i < c->n_step; i++) {
-        v[i] = c->step[i].step;
-        loss[i] = c->step[i].loss;
-    }
+    for (size_t i = 0; i < c->n; i++)
+        if (isfinite(c->at[i].loss)) {
+            v[n] = (double)c->at[i].step;
+            loss[n++] = c->at[i].loss;
+        }
     for (size_t i = 0; i < c->n_eval; i++) {
         at[i] = c->eval[i].step;
         eval[i] = c->eval[i].loss;
     }
     show_facts(g, t, d);
-    if (!c->n_step && !c->n_eval)
+    if (!n && !c->n_eval)
         grid_put(g, 3, 0, PAINT_DIM, "no step has been recorded yet");
     else
         plot_draw(g, 2, 0, g->rows - 3, g->cols,
                   &(struct plot){(const struct plot_series[]){
-                                     {v, loss, c->n_step, PAINT_BUSY, 0},
+                                     {v, loss, n, PAINT_BUSY, 0},
                                      {at, eval, c->n_eval, PAINT_GOOD, 'o'}},
                                  2, t->log_x, t->log_y, "step",
                                  "loss (nats a token; o: validation)"});
@@ -317,6 +334,7 @@ static void show_curve(struct grid *g, const struct top *t,
 void top_draw(struct grid *g, int rows, int cols, int ascii, struct top *t,
               const struct top_data *d)
 {
+    struct rows r;
     int row;
 
     grid_init(g, cols, ascii);
@@ -326,6 +344,8 @@ void top_draw(struct grid *g, int rows, int cols, int ascii, struct top *t,
         return;
     }
     if (t->open) {
+        rows_make(&r, g, t, d); /* the list goes on: n and p follow it */
+        rows_release(&r);
         show_curve(g, t, d);
     } else {
         row = show_top(g, d);

@@ -26,6 +26,7 @@ static const struct {
     {127, TUI_BACKSPACE},
     {8, TUI_BACKSPACE},
     {'\t', TUI_TAB},
+    {KEY_BTAB, TUI_LEFT},
 };
 
 int tui_open(int colour, struct err *e)

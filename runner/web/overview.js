@@ -17,8 +17,8 @@ function totals(st) {
       fact("compute", percent(share), "of " + flops(st.flops) + " flops"),
       fact("time left", st.eta_seconds == null ?
         (ended === n ? "none" : "unknown") : span(st.eta_seconds)),
-      fact("slots at work", String(st.slots || 0), st.of_slots ?
-        "of " + st.of_slots : ""),
+      fact(st.writer || !st.slots ? "slots at work" : "slots interrupted",
+        String(st.slots || 0), st.of_slots ? "of " + st.of_slots : ""),
       st.tokens_per_second ? fact("tokens a second",
         num(st.tokens_per_second, 3), st.peak_share ?
           percent(st.peak_share, 0) + " of peak" : "") : null,

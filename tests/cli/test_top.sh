@@ -62,6 +62,27 @@ shows() {
 press() {
     terminal send-keys "$@"
 }
+# chosen KEY N: after that key the selected row is the N-th of the list `ids`.
+chosen() {
+    local want row
+    want=$(sed -n "$2p" ids)
+    press "$1"
+    for _ in $(seq 50); do
+        row=$(terminal capture-pane -e -p | grep $'^\033\\[\\(0;\\)*7m' | tail -1)
+        if [[ $row == *"$want"* ]]; then
+            ok
+            return
+        fi
+        sleep 0.1
+    done
+    not_ok "$1: row $2 ($want) expected, not $row"
+}
+# coloured YES|NO: escape sequences for colours are on the screen.
+coloured() {
+    local found=NO
+    terminal capture-pane -p -e | grep -q $'\033\\[\\(0;\\)*3[0-7]m' && found=YES
+    [ "$found" = "$1" ] || not_ok "colours: $found"
+}
 
 terminal new-session -d -x 80 -y 24 "$LOGLOG top slow.db -i 0.5; cat"
 shows 'tiny in slow.db|without ncurses'
@@ -79,16 +100,69 @@ press pending
 shows '^/pending_  \([0-9] rows\)'
 press Escape
 shows ' q quit '
+
+# a row, by every key
+"$LOGLOG" query slow.db --csv 'SELECT run FROM runs ORDER BY ord' | sed 1d >ids
+chosen j 2
+chosen Down 3
+chosen k 2
+chosen G 8
+chosen g 1
+chosen Up 1
+chosen NPage 8
+chosen Home 1
+chosen End 8
+press s
+shows 'by state$'
+press r
+shows 'by state down$'
+press s
+shows 'by budget down$'
+press s s s s s
+shows 'by done down$'
+press s
+shows 'by plan down$'
+chosen r 1
+
+# the lists beside it
+press Tab
+shows '^best of'
+press Right
+shows '^ rank  host'
+press Left BTab
+shows 'by plan$'
+
+# its curve, and those of its neighbours
+press Enter
+shows "^run $(sed -n 1p ids)"
+press n
+shows "^run $(sed -n 2p ids)"
+press n
+shows "^run $(sed -n 3p ids)"
+press p p
+shows "^run $(sed -n 1p ids)"
+press Escape
+
+# how often it looks
+press Space
+shows 'paused$'
+press Space
+shows ' 0.5 s$'
+press -
+shows ' 1 s$'
+press - +
+shows ' 1 s$'
 press 4
 shows '^ rank  host'
 shows 'hyper, step [0-9]+/'
 press 1
 shows '^running  '
 press Enter
-shows '^run [0-9]+, loss [0-9.]+ at step'
+shows '^run [0-9]+, loss [0-9.]+ by step'
 shows '^ +[0-9.]+ .*[|│]'
-press x
+press x y
 shows 'step, log'
+shows 'validation\), log'
 press Escape
 press '?'
 shows 'keys of loglog top'
@@ -106,8 +180,13 @@ grep -q 'locked' log && not_ok "$(cat log)"
 terminal resize-window -x 80 -y 24
 terminal respawn-pane -k "NO_COLOR=1 LC_ALL=C $LOGLOG top slow.db; cat"
 shows '^running  '
-terminal capture-pane -p -e | grep -q $'\033\\[3[0-7]m' &&
-    not_ok "colours in spite of NO_COLOR"
+coloured NO
 press Enter
 shows '^ +[0-9.]+ \|'
+for colour in always:YES never:NO; do
+    terminal respawn-pane -k \
+        "NO_COLOR=1 $LOGLOG top slow.db --color ${colour%:*}; cat"
+    shows '^running  '
+    coloured "${colour#*:}"
+done
 conclude

@@ -94,6 +94,29 @@ static void long_ranges_are_thinned(void **state)
     db_curve_release(&c);
 }
 
+static void evaluations_that_are_finite_are_beside_it(void **state)
+{
+    struct lab *l = *state;
+    int64_t run = put_steps(l, 10, 0);
+    struct db_eval v[] = {
+        {.run = run, .attempt = 1, .step = 5, .set = "valid"},
+        {.run = run, .attempt = 1, .step = 10, .set = "ood"},
+        {.run = run, .attempt = 1, .step = 10, .set = "valid"}};
+    struct db_curve c;
+
+    v[0].loss = v[0].bpb = NAN;
+    v[1].loss = v[2].loss = 4;
+    v[1].bpb = v[2].bpb = 3;
+    ok(db_evals_add(l->db, v, 3, &err));
+    ok(db_curve(&c, l->db, run, 0, 0, 4, 1, &err));
+    assert_int_equal(c.n_eval, 0); /* not asked for */
+    ok(db_curve_evals(&c, l->db, run, &err));
+    assert_int_equal(c.n_eval, 2);
+    assert_string_equal(c.eval[0].set, "ood");
+    assert_true(c.eval[1].step == 10 && c.eval[1].bpb == 3);
+    db_curve_release(&c);
+}
+
 static void what_is_not_there_is_empty(void **state)
 {
     struct lab *l = *state;
@@ -142,8 +165,11 @@ static void a_reader_has_its_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STUDY(few_steps_are_all_there), STUDY(a_range_has_mean_and_extent),
-        STUDY(long_ranges_are_thinned), STUDY(what_is_not_there_is_empty),
+        STUDY(few_steps_are_all_there),
+        STUDY(a_range_has_mean_and_extent),
+        STUDY(long_ranges_are_thinned),
+        STUDY(evaluations_that_are_finite_are_beside_it),
+        STUDY(what_is_not_there_is_empty),
         STUDY(a_reader_has_its_time),
     };
 

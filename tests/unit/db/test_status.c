@@ -163,31 +163,14 @@ static void a_running_run_is_seen_closely(void **state)
     status_release(&s);
 }
 
-static void a_listing_and_a_thinned_curve(void **state)
+static void a_listing_in_order_of_planning(void **state)
 {
     struct lab *l = *state;
     struct planned p = lab_run(0, 64, 1e-3, 1), bad = lab_run(0, 32, 1e-3, 1);
-    struct db_step step[100];
-    struct run_curve c;
     struct listing list;
 
     lab_result(l, &bad, "hyper", RUN_FAILED, NAN);
     ok(db_plan_put(l->db, l->study, "hyper", &p, 1, &err));
-    lab_begin(l, p.id);
-    for (int i = 0; i < 100; i++)
-        step[i] = (struct db_step){.run = p.id,
-                                   .attempt = 1,
-                                   .step = i + 1,
-                                   .loss = i == 50 ? NAN : 5};
-    ok(db_steps_add(l->db, step, 100, &err));
-    ok(db_evals_add(l->db,
-                    &(struct db_eval){.run = p.id,
-                                      .attempt = 1,
-                                      .step = 100,
-                                      .set = "valid",
-                                      .loss = 4,
-                                      .bpb = 3},
-                    1, &err));
     ok(db_listing(&list, l->db, l->study, &err));
     assert_int_equal(list.n, 2);
     assert_int_equal(list.run[0].state, RUN_FAILED);
@@ -195,19 +178,6 @@ static void a_listing_and_a_thinned_curve(void **state)
     assert_true(isnan(list.run[0].bpb));
     assert_int_equal(list.run[1].d_model, 64);
     listing_release(&list);
-    ok(db_run_curve(&c, l->db, p.id, 1000, &err));
-    assert_int_equal(c.n_step, 99); /* all that are finite */
-    assert_int_equal(c.n_eval, 1);
-    assert_true(c.eval[0].bpb == 3);
-    run_curve_release(&c);
-    ok(db_run_curve(&c, l->db, p.id, 20, &err));
-    /* the first 32, then every 6th */
-    assert_true(c.n_step >= 40 && c.n_step <= 50);
-    assert_true(c.step[c.n_step - 1].step > 95);
-    run_curve_release(&c);
-    ok(db_run_curve(&c, l->db, 12345, 20, &err));
-    assert_true(c.n_step + c.n_eval == 0);
-    run_curve_release(&c);
 }
 
 #define STUDY(f) cmocka_unit_test_setup_teardown(f, lab_study, lab_teardown)
@@ -218,7 +188,7 @@ int main(void)
         STUDY(an_empty_study_has_a_page),
         STUDY(counts_progress_and_time_left),
         STUDY(a_running_run_is_seen_closely),
-        STUDY(a_listing_and_a_thinned_curve),
+        STUDY(a_listing_in_order_of_planning),
         STUDY(the_last_events_in_order),
         STUDY(nobody_writes_when_nobody_does),
     };

@@ -153,10 +153,11 @@ static void a_page_has_all_of_it_in_80_columns(void **state)
 
     (void)state;
     make_status(&s);
+    snprintf(s.writer, sizeof s.writer, "host node1, pid 7");
     grid_init(&g, 80, 0);
     page_all(&g, &s, "a.db");
     assert_string_equal(row(&g, 0), "lab in a.db, started 2026-01-31 12:00");
-    assert_string_equal(row(&g, 1), "nobody is writing");
+    assert_string_equal(row(&g, 1), "written by host node1, pid 7");
     assert_string_equal(row(&g, 2), "6 runs: 2 running 3 done 1 failed");
     assert_string_equal(row(&g, 3),
                         "[########......................] 25.0 % of "
@@ -171,6 +172,24 @@ static void a_page_has_all_of_it_in_80_columns(void **state)
                           "  5000  25 %  █"));
     assert_true(shows(&g, "102                 hyper     40 %   90.0 s"));
     assert_true(shows(&g, "failed    no memory"));
+    grid_release(&g);
+}
+
+/* Runs that are called running in the file of a writer that was killed. */
+static void who_was_killed_has_no_busy_slots(void **state)
+{
+    struct status s;
+    struct grid g;
+
+    (void)state;
+    make_status(&s);
+    grid_init(&g, 80, 0);
+    page_head(&g, &s, "a.db");
+    assert_string_equal(row(&g, 1), "nobody is writing");
+    assert_string_equal(row(&g, 4),
+                        "3 slots were busy when the writer was lost: run the "
+                        "study again to go on");
+    assert_false(shows(&g, "tokens/s"));
     grid_release(&g);
 }
 
@@ -294,6 +313,7 @@ int main(void)
         cmocka_unit_test(colours_only_where_they_are_wanted),
         cmocka_unit_test(a_curve_in_a_line),
         cmocka_unit_test(a_page_has_all_of_it_in_80_columns),
+        cmocka_unit_test(who_was_killed_has_no_busy_slots),
         cmocka_unit_test(lanes_say_what_each_does),
         cmocka_unit_test(a_line_for_logs),
         cmocka_unit_test(a_line_goes_from_corner_to_corner),

@@ -130,10 +130,17 @@ static void the_selection_scrolls_and_stays_on_its_run(void **state)
     assert_true(selected(&g, "1039"));
     assert_false(shows(&g, "1002"));
     grid_release(&g);
-    /* sorted otherwise, it is still that run */
-    assert_int_equal(top_key(&t, 's'), TOP_READ);
+    /* as rows move, it is still that run */
+    listed[RUNS - 1].ord = -1;
     screen(&g, &t, &d);
+    assert_int_equal(t.row, 0);
     assert_true(selected(&g, "1039"));
+    grid_release(&g);
+    /* sorted by something else, the first ones are what is wanted */
+    top_key(&t, TUI_END);
+    assert_int_equal(top_key(&t, 'r'), TOP_READ);
+    screen(&g, &t, &d);
+    assert_int_equal(t.row, 0);
     grid_release(&g);
     keys(&t, &d, "gk"); /* not above the first */
     assert_int_equal(t.row, 0);
@@ -202,7 +209,9 @@ static void a_filter_shows_what_holds_it(void **state)
 
 static void enter_opens_the_curve_of_the_run(void **state)
 {
-    struct curve_point p[] = {{1, 5}, {2, 4}, {3, 3.5}};
+    struct db_bucket p[] = {{.step = 1, .loss = 5},
+                            {.step = 2, .loss = NAN},
+                            {.step = 3, .loss = 3.5}};
     struct top_data d;
     struct grid g;
     struct top t;
@@ -217,10 +226,10 @@ static void enter_opens_the_curve_of_the_run(void **state)
     screen(&g, &t, &d);
     assert_true(shows(&g, "no step has been recorded yet"));
     grid_release(&g);
-    d.curve = (struct run_curve){.step = p, .n_step = 3};
-    keys(&t, &d, "x");
+    d.curve = (struct db_curve){.at = p, .n = 3};
+    assert_int_equal(top_key(&t, 'x'), TOP_READ); /* other ranges */
     screen(&g, &t, &d);
-    assert_true(shows(&g, "run 1001, loss 3.5000 at step 3"));
+    assert_true(shows(&g, "run 1001, loss 3.5000 by step 3"));
     assert_true(shows(&g, "hyper, d_model 0"));
     assert_true(shows(&g, "step, log"));
     grid_release(&g);
@@ -243,6 +252,15 @@ static void the_open_curve_goes_on_to_the_next_run(void **state)
     top_key(&t, TUI_ENTER);
     assert_int_equal(top_key(&t, TUI_RIGHT), TOP_READ);
     assert_int_equal(t.open, 1002);
+    screen(&g, &t, &d);
+    grid_release(&g);
+    keys(&t, &d, "n"); /* and on */
+    assert_int_equal(t.open, 1003);
+    keys(&t, &d, "nppp");
+    assert_int_equal(t.open, 1001);
+    keys(&t, &d, "pp"); /* not before the first */
+    assert_int_equal(t.open, 1000);
+    keys(&t, &d, "nn");
     top_key(&t, TUI_ESCAPE);
     screen(&g, &t, &d);
     assert_true(selected(&g, "1002"));
