@@ -90,11 +90,12 @@ static int surface_boot(double *stat, const size_t *idx, size_t n, int worker,
     return 0;
 }
 
+/* A surface that is not identified has no vote, and needs no interval. */
 static void surface_resample(struct laws *l, struct laws_surface *s)
 {
     struct boot_options o = {.resamples = SURFACE_BOOT, .seed = l->opts.seed};
 
-    if (l->opts.bootstrap < 1)
+    if (l->opts.bootstrap < 1 || !s->fit.identified)
         return;
     s->boot = xmalloc((3 * s->n + 1) * sizeof *s->boot);
     s->have_draws = !bootstrap_run(&s->draws, &o, s->n, NULL, s->n, s->fit.s.p,
@@ -103,15 +104,23 @@ static void surface_resample(struct laws *l, struct laws_surface *s)
     s->boot = NULL;
 }
 
+/* Skaling is the fitted form with one exponent more: where that one is not
+ * identified it is not either, and the search for it is the longest of all. */
 static void fit_others(struct laws_surface *s, const struct surface_data *d)
 {
     static const enum surface_form forms[LAWS_OTHER] = {
         SURFACE_TIED, SURFACE_POWER, SURFACE_SKALING};
 
     for (int i = 0; i < LAWS_OTHER; i++) {
+        struct surface_fit *f = &s->other[s->n_other];
         struct surface_options o = surface_defaults;
         o.form = forms[i];
-        s->n_other += !surface_fit(&s->other[s->n_other], d, &o, NULL);
+        if (forms[i] == SURFACE_SKALING && !s->fit.identified) {
+            *f = (struct surface_fit){.s.form = forms[i], .options = o};
+            s->n_other++;
+        } else {
+            s->n_other += !surface_fit(f, d, &o, NULL);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define NUM(buf, v) report_num(buf, v, 4)
+#define MAPS 48 /* heat maps of a report */
 
 static void grid_table(struct page *p, const struct hyper_fit *f)
 {
@@ -109,17 +110,26 @@ static void multi_para(struct page *p, const char *what,
         page_para(p, "%s: %.4g N^%.3f D^%.3f.", what, m->coef, m->n, m->d);
 }
 
+/* A grid of one cell is no map, and nobody looks at a thousand. */
+static int has_map(const struct hyper_fit *f, int i, int *drawn)
+{
+    return f->grid[i].n_cell > 1 && (*drawn)++ < MAPS;
+}
+
 static void heat_maps(struct page *p, const struct laws *l)
 {
     char id[16], name[PAGE_NAME], b[2][REPORT_NUM];
     struct gnuplot gp;
     struct str svg;
+    int maps = 0;
 
     gnuplot_init(&gp);
     str_init(&svg);
     page_figures_begin(p);
     for (int i = 0; i < l->hyper.n_grid; i++) {
         const struct hyper_grid *g = &l->hyper.grid[i];
+        if (!has_map(&l->hyper, i, &maps))
+            continue;
         snprintf(name, sizeof name, "grid-%d", i + 1);
         page_figure_id(id, p);
         plot_grid(&svg, id, g, &l->law);
@@ -141,6 +151,9 @@ static void heat_maps(struct page *p, const struct laws *l)
         report_gnuplot(p, &gp);
     }
     page_figures_end(p);
+    if (maps > MAPS)
+        page_para(p, "Maps of the first %d of %d grids; the tables have all.",
+                  MAPS, l->hyper.n_grid);
     str_release(&svg);
     gnuplot_release(&gp);
 }

@@ -219,10 +219,10 @@ int report_load(struct report_input *r, struct store *db, const char *name,
         report_unload(r);
         return -1;
     }
+    load_collapse(r, db); /* reads: before the fits, which take their time */
     laws_input_opts(&o, &r->in);
     r->have_laws =
         !laws_fit(&r->laws, &r->in.hyper, &r->in.isoflop, &o, &r->no_laws);
-    load_collapse(r, db);
     say_subtitle(r, db);
     r->data.name = r->in.have_study ? r->in.study.name
                    : name           ? name

@@ -48,19 +48,12 @@ void serve_init(struct serve *s, const char *path, const char *study)
     memset(s, 0, sizeof *s);
     s->path = path;
     s->study = study;
-    pthread_mutex_init(&s->lock, NULL);
-    str_init(&s->made.figures);
-    str_init(&s->made.laws);
-    str_init(&s->made.report);
+    s->fit = serve_fit_new(path);
 }
 
 void serve_release(struct serve *s)
 {
-    pthread_mutex_destroy(&s->lock);
-    free(s->made.mark);
-    str_release(&s->made.figures);
-    str_release(&s->made.laws);
-    str_release(&s->made.report);
+    serve_fit_free(s->fit);
 }
 
 /* --- replies --- */
@@ -208,14 +201,14 @@ static void answer_made(struct http_reply *r, struct serve *s,
     str_init(&body);
     rc = route->make(s, db, q, &body, &e);
     store_close(db);
-    if (rc) {
+    if (rc < 0) {
         str_release(&body);
         answer_error(r, &e);
         return;
     }
     harden(r, route->type, route->make == serve_report);
-    add_header(r, "Cache-Control", "no-cache");
-    if (tag[0])
+    add_header(r, "Cache-Control", rc ? "no-store" : "no-cache");
+    if (!rc && tag[0])
         add_header(r, "ETag", tag);
     put_body(r, 200, &body);
 }

@@ -14,26 +14,17 @@
 #include "db/store.h"
 #include "runner/door.h"
 #include "runner/http.h"
+#include "runner/serve_fit.h"
 
-#include <pthread.h>
 #include <stdint.h>
 
-#define SERVE_SECONDS 5.0      /* most time of a query ... */
-#define SERVE_FIT_SECONDS 60.0 /* ... and of reading what is fitted */
-
-/* Laws and figures take a moment to fit: they are kept until another run has
- * ended. */
-struct serve_study {
-    char *mark; /* of what they were made from; NULL: nothing made yet */
-    struct str figures, laws, report;
-};
+#define SERVE_SECONDS 5.0 /* most time of a query */
 
 struct serve {
     const char *path;  /* of the database; borrowed */
     const char *study; /* by default; NULL: the only one.  Borrowed */
     struct door door;
-    pthread_mutex_t lock; /* of made */
-    struct serve_study made;
+    struct serve_fit *fit;
 };
 
 void serve_init(struct serve *s, const char *path, const char *study);
@@ -45,7 +36,8 @@ void serve_answer(void *ctx, const struct http_request *q,
 
 /* --- private to serve*.c --- */
 
-/* Append the answer; db is open and time is limited. */
+/* Append the answer; db is open and time is limited.  1: a provisional one,
+ * which a client must not keep. */
 typedef int serve_maker(struct serve *s, struct store *db,
                         const struct http_request *q, struct str *out,
                         struct err *e);

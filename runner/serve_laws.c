@@ -1,16 +1,13 @@
 /* serve_laws: the laws and figures of a study, fitted again when a run has
- * ended.  The figures are those of the report. */
+ * ended. */
 #include "runner/serve.h"
 
-#include "analysis/fit_json.h"
-#include "base/mem.h"
 #include "db/query.h"
-#include "runner/report_load.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define WAIT 1.0 /* seconds; a small study is fitted by then */
 
 /* --- when to make them again --- */
 
@@ -42,133 +39,97 @@ static int make_mark(struct str *mark, struct store *db, int64_t study,
     return db_each(db, sql, keep_mark, mark, e);
 }
 
-/* --- as JSON --- */
+/* --- answers --- */
 
-static void put_json(struct str *out, json_t *o)
-{
-    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
-
-    BUG_ON(!text);
-    str_clear(out);
-    str_add(out, text);
-    free(text);
-    json_decref(o);
-}
-
-/* The objects that `fit --json` prints. */
-static void put_laws(struct str *out, const struct report_input *r)
-{
-    const struct laws *l = &r->laws;
-    json_t *o = json_object(), *fits = json_array();
-    struct fit_result f;
-
-    json_object_set_new(o, "refused",
-                        r->have_laws ? json_null()
-                                     : json_string(r->no_laws.text));
-    if (r->have_laws && l->have_hyper) {
-        hyper_fit_result(&f, &l->hyper);
-        json_array_append_new(fits, fit_result_to_json(&f));
-        fit_result_release(&f);
-    }
-    if (r->have_laws && l->have_isoflop) {
-        isoflop_fit_result(&f, &l->isoflop);
-        json_array_append_new(fits, fit_result_to_json(&f));
-        fit_result_release(&f);
-    }
-    if (r->have_laws && l->have_curve) {
-        curve_fit_result(&f, &l->curve);
-        json_array_append_new(fits, fit_result_to_json(&f));
-        fit_result_release(&f);
-    }
-    json_object_set_new(o, "fits", fits);
-    json_object_set_new(o, "hyper_in_use",
-                        r->have_laws ? json_string(l->law_how.text)
-                                     : json_null());
-    put_json(out, o);
-}
-
-static void put_figures(struct str *out, const struct page *p)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < p->n_figure; i++) {
-        const struct page_figure *f = &p->figure[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s}", "name", f->name,
-                                        "section", f->section, "caption",
-                                        f->caption.text, "svg", f->svg.text));
-    }
-    put_json(out, list);
-}
-
-/* --- made once, kept --- */
-
-static int make(struct serve_study *m, struct store *db, int64_t study,
-                const char *name, struct err *e)
-{
-    struct report_input r;
-    struct str mark;
-    struct page page;
-
-    str_init(&mark);
-    if (make_mark(&mark, db, study, e)) {
-        str_release(&mark);
-        return -1;
-    }
-    if (m->mark && !strcmp(m->mark, mark.text)) {
-        str_release(&mark);
-        return 0;
-    }
-    store_time_limit(db, SERVE_FIT_SECONDS);
-    if (report_load(&r, db, name, e)) {
-        str_release(&mark);
-        return -1;
-    }
-    report_write(&page, &r.data, PAGE_HTML, "report");
-    put_figures(&m->figures, &page);
-    put_laws(&m->laws, &r);
-    str_clear(&m->report);
-    str_add(&m->report, page.out.text);
-    page_release(&page);
-    report_unload(&r);
-    free(m->mark);
-    m->mark = str_take(&mark);
-    str_release(&mark);
-    return 0;
-}
-
-static int answer(struct serve *s, struct store *db,
-                  const struct http_request *q, const struct str *from,
-                  struct str *out, struct err *e)
+/* 1 and what there is while another fit is being made. */
+static int answer(struct str *out, double *seconds, struct serve *s,
+                  struct store *db, const struct http_request *q,
+                  enum serve_part part, struct err *e)
 {
     const char *name = q->argument(q, "study");
-    int64_t study;
+    struct serve_want want = {.name = name && *name ? name : s->study,
+                              .wait = WAIT};
+    struct str mark;
     int rc;
 
-    if (serve_study_id(&study, s, db, q, e))
-        return -1;
-    pthread_mutex_lock(&s->lock);
-    rc = make(&s->made, db, study, name && *name ? name : s->study, e);
-    if (!rc)
-        str_add_n(out, from->text, from->len);
-    pthread_mutex_unlock(&s->lock);
+    str_init(&mark);
+    rc = serve_study_id(&want.study, s, db, q, e) ||
+         make_mark(&mark, db, want.study, e);
+    want.mark = mark.text;
+    rc = rc ? -1 : serve_fit_get(out, seconds, s->fit, &want, part, e);
+    str_release(&mark);
     return rc;
 }
 
 int serve_laws(struct serve *s, struct store *db, const struct http_request *q,
                struct str *out, struct err *e)
 {
-    return answer(s, db, q, &s->made.laws, out, e);
+    struct str have;
+    double seconds;
+    int rc;
+
+    str_init(&have);
+    rc = answer(&have, &seconds, s, db, q, SERVE_LAWS, e);
+    if (rc == 1)
+        str_addf(out, "{\"fitting\":%.1f,%s", seconds,
+                 have.len ? have.text + 1
+                          : "\"refused\":null,\"fits\":[],"
+                            "\"hyper_in_use\":null}");
+    else if (!rc)
+        str_add_n(out, have.text, have.len);
+    str_release(&have);
+    return rc;
 }
 
 int serve_figures(struct serve *s, struct store *db,
                   const struct http_request *q, struct str *out, struct err *e)
 {
-    return answer(s, db, q, &s->made.figures, out, e);
+    double seconds;
+    int rc = answer(out, &seconds, s, db, q, SERVE_FIGURES, e);
+
+    if (rc == 1 && !out->len)
+        str_add(out, "[]");
+    return rc;
+}
+
+/* The report of before with a word about it, or only that. */
+static void put_report(struct str *out, const struct str *have, double seconds)
+{
+    static const char begin[] = "<main>\n";
+    const char *at = have->len ? strstr(have->text, begin) : NULL;
+
+    if (!at) {
+        str_addf(out,
+                 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset="
+                 "\"utf-8\"><meta http-equiv=\"refresh\" content=\"2\"><title>"
+                 "loglog</title></head><body><p>The report is being made: "
+                 "fitting for %.0f s so far.</p></body></html>\n",
+                 seconds);
+        return;
+    }
+    at += strlen(begin);
+    str_add_n(out, have->text, (size_t)(at - have->text));
+    str_addf(
+        out,
+        "<p role=\"status\"><em>Runs have ended since this was made; it is "
+        "being made again, for %.0f s so far.</em></p>\n",
+        seconds);
+    str_add(out, at);
 }
 
 int serve_report(struct serve *s, struct store *db,
                  const struct http_request *q, struct str *out, struct err *e)
 {
-    return answer(s, db, q, &s->made.report, out, e);
+    struct str have;
+    double seconds;
+    int rc;
+
+    str_init(&have);
+    rc = answer(&have, &seconds, s, db, q, SERVE_REPORT, e);
+    if (rc == 1)
+        put_report(out, &have, seconds);
+    else if (!rc)
+        str_add_n(out, have.text, have.len);
+    str_release(&have);
+    return rc;
 }

@@ -76,6 +76,7 @@ const app = {
   async render() {
     const turn = app.turn = (app.turn || 0) + 1, view = app.view();
     app.tabs();
+    app.again = false; // a view may want to be asked again
     try {
       const parts = await view[2](app);
       if (turn !== app.turn) return;
@@ -123,7 +124,7 @@ async function poll() {
   try {
     app.fresh = false;
     const was = app.down, st = await app.status();
-    if ((app.fresh || was) && !app.arg("figure") && !held()) {
+    if ((app.fresh || was || app.again) && !app.arg("figure") && !held()) {
       app.studies = await app.get("/api/studies");
       await app.render();
     } else if (st) {

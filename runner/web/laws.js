@@ -1,8 +1,16 @@
 // laws: the figures of the report, to look into, and the fits behind them.
-import {h, num, flops, percent, table} from "/dom.js";
+import {h, num, flops, percent, span, table} from "/dom.js";
 
 const parser = new DOMParser();
 let count = 0;
+
+// While the server fits, what it made before is shown and asked for again.
+function fitting(app, fits) {
+  app.again = app.again || fits.fitting != null;
+  return fits.fitting == null ? [] : h("p", {class: "note", role: "status"},
+    `fitting ... ${span(fits.fitting)} so far` + (fits.fits.length ?
+      "; below is what was fitted before the last run ended" : ""));
+}
 
 // The server's SVG as elements, its ids made unique in this page.
 function drawing(figure) {
@@ -103,11 +111,11 @@ const fitCard = (f) => h("section", {class: "card"},
   "No parameters."));
 
 export async function laws(app) {
-  const [figures, fits] = await Promise.all([app.get("/api/figures"),
-    app.get("/api/laws")]);
+  const fits = await app.get("/api/laws"); // first: it says what figures are
+  const figures = await app.get("/api/figures");
   const sections = [...new Set(figures.map((f) => f.section))]
     .filter((x) => x !== "Predictions");
-  const out = [];
+  const out = [fitting(app, fits)];
   if (fits.refused) out.push(h("p", {class: "note"},
     "No law could be fitted: " + fits.refused));
   for (const name of sections)
@@ -122,12 +130,13 @@ export async function laws(app) {
 }
 
 export async function predictions(app) {
+  const fits = await app.get("/api/laws");
   const [figures, rows] = await Promise.all([app.get("/api/figures"),
     app.get("/api/query", {q: "@predictions"})]);
   const mine = figures.filter((f) => f.name === "predictions" ||
     f.name === "loss-law");
   show(app, figures);
-  return [h("section", {class: "card"}, h("h2", {},
+  return [fitting(app, fits), h("section", {class: "card"}, h("h2", {},
     "Registered before their runs began, and measured"), table("Predictions", [
     {head: "flops", n: 1, cell: (p) => flops(p.flops)},
     {head: "decades beyond", n: 1, cell: (p) => num(p.decades, 2)},

@@ -155,6 +155,15 @@ for sql in 'DELETE%20FROM%20run' "ATTACH%20'x'%20AS%20y" \
     get 400 "/api/query?q=$sql"
 done
 get 503 '/api/query?q=WITH%20RECURSIVE%20c(x)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20x%2B1%20FROM%20c)%20SELECT%20sum(x)%20FROM%20c'
+# settled: until nothing is being fitted; a request waits a second for it.
+settled() {
+    for _ in $(seq 60); do
+        curl -s -m 20 -o body -H "Authorization: Bearer $token" "$site/api/laws"
+        grep -q '"fitting"' body || return 0
+    done
+    not_ok 'still fitting after a minute'
+}
+settled
 get 200 /api/figures
 json "any(f['name'] == 'grid-1' and '<svg' in f['svg'] for f in d)"
 get 200 /api/laws
@@ -164,6 +173,7 @@ claim 'the report is that of the command' grep -q '<h2>Provenance</h2>' body
 get 400 '/api/status?study=other'
 
 # ---- nothing new, nothing sent
+settled
 get 200 /api/status
 tag=$(sed -n 's/^ETag: \(.*\)\r$/\1/pI' head)
 claim 'answers have a tag' test -n "$tag"
@@ -198,7 +208,7 @@ done
 start live.db
 answers=0
 while kill -0 "$writer" 2>/dev/null; do
-    for path in '/api/status' '/api/runs' '/api/lanes' '/api/query?q=@frontier'; do
+    for path in /api/status /api/runs /api/lanes '/api/query?q=@frontier' /report; do
         got=$(curl -s -o body -w '%{http_code}' \
             -H "Authorization: Bearer $token" "$site$path")
         [ "$got" = 200 ] || not_ok "$got while the file grows: $path $(cat body)"
