@@ -7,6 +7,7 @@
 static const struct query_param within[] = {{"percent", "0.25"}};
 static const struct query_param of_run[] = {{"run", ""}};
 static const struct query_param early[] = {{"at", "0.4"}, {"margin", "0.05"}};
+static const struct query_param price[] = {{"price", "0"}};
 static const struct query_param last[] = {{"n", "20"}};
 static const struct query_param jump[] = {{"run", ""}, {"above", "0.5"}};
 static const struct query_param two_runs[] = {{"a", ""}, {"b", ""}};
@@ -24,11 +25,13 @@ const struct query_saved query_saved[] = {
      "FROM points p JOIN optima o USING (study_id, stage_id, budget)\n"
      "WHERE p.used AND p.bpb <= o.bpb * (1 + :percent / 100.0)\n"
      "ORDER BY p.study_id, p.stage_id, p.budget, p.bpb", within, 1},
-    {"cost", "compute and time by stage, and what was wasted",
+    {"cost",
+     "compute and time by stage, what was wasted; money at :price a slot hour",
      "SELECT study, stage, runs, results, attempts, failures, flops,\n"
      "       flops_wasted, flops_shared, flops_stopped,\n"
-     "       round(slot_seconds / 3600, 3) AS slot_hours\n"
-     "FROM cost ORDER BY study_id, stage_id", NULL, 0},
+     "       round(slot_seconds / 3600, 3) AS slot_hours,\n"
+     "       round(nullif(:price, 0) * slot_seconds / 3600, 2) AS money\n"
+     "FROM cost ORDER BY study_id, stage_id", price, 1},
     {"seed-noise", "spread of bpb over seeds, where a cell has several",
      "SELECT stage, budget, d_model, n_layer, lr, batch, count(*) AS seeds,\n"
      "       avg(bpb) AS bpb,\n"
@@ -190,6 +193,11 @@ const struct query_saved query_saved[] = {
      "       ended FROM attempts\n"
      "WHERE run IN (SELECT run FROM attempts WHERE attempt > 1)\n"
      "ORDER BY run, attempt", NULL, 0},
+    {"latest", "the :n (20) runs that ended last",
+     "SELECT * FROM (SELECT finished, study, stage, run, state, budget,\n"
+     "       d_model, n_layer, lr, batch_tokens, bpb, train_seconds, reason\n"
+     "FROM runs WHERE finished IS NOT NULL ORDER BY finished DESC LIMIT :n)\n"
+     "ORDER BY finished", last, 1},
     {"events", "the last :n (20) events",
      "SELECT at, study, run, kind, text FROM\n"
      "(SELECT * FROM events ORDER BY event DESC LIMIT :n) ORDER BY event",

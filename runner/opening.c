@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/query.h"
+#include "runner/version.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -155,6 +156,36 @@ static int earlier_pace(struct coordinator *c, const struct tenant *t,
     return rc;
 }
 
+static int name_builds(void *ctx, int n, const char *const *v)
+{
+    const struct tenant *t = ctx;
+
+    (void)n;
+    if (v[0])
+        log0_warn("study '%s' has runs of other builds (%s; this is %s): "
+                  "`loglog query` with @provenance says which",
+                  t->study.name, v[0], version_commit());
+    return 0;
+}
+
+/* Results of two builds in one table are comparable only as far as the builds
+ * are: said, not refused. */
+static int other_builds(struct tenant *t, struct coordinator *c, struct err *e)
+{
+    struct str sql;
+    int rc;
+
+    str_init(&sql);
+    str_addf(&sql,
+             "SELECT group_concat(DISTINCT commit_id) FROM attempts WHERE "
+             "commit_id <> '%s' AND run IN (SELECT run FROM runs WHERE "
+             "study_id = %" PRId64 ")",
+             version_commit(), t->id);
+    rc = db_each(c->db, sql.text, name_builds, t, e);
+    str_release(&sql);
+    return rc;
+}
+
 /* Find or make it in the database, and see where it stands.  *recovered: the
  * attempts that a launch before has left open. */
 static int enter(int *recovered, struct tenant *t, struct coordinator *c,
@@ -170,7 +201,7 @@ static int enter(int *recovered, struct tenant *t, struct coordinator *c,
     str_release(&resolved);
     return rc || db_recover(recovered, c->db, t->id, e) ||
                    db_event(c->db, t->id, 0, "start", c->argv, e) ||
-                   earlier_pace(c, t, e) ||
+                   earlier_pace(c, t, e) || other_builds(t, c, e) ||
                    study_run_open(&t->run, &t->study, c->db, t->id, &t->data,
                                   &c->cost, e)
                ? -1

@@ -41,6 +41,17 @@ refuses 2 "study 'tiny' was started with another study file" \
     "$LOGLOG" run changed.yaml --db both.db
 run "$LOGLOG" run changed.yaml --db both.db --replace
 [ "$rc" -le 1 ] || not_ok "--replace: exit $rc"
+grep -q 'other builds' err && not_ok "one build so far: $(cat err)"
+
+# what another build has trained is told
+python3 - <<'EOF'
+import sqlite3
+with sqlite3.connect("both.db") as db:
+    db.execute("UPDATE attempt SET commit_id = 'f00dfeed' WHERE attempt = 1")
+EOF
+run "$LOGLOG" run changed.yaml --db both.db
+grep -q "study 'tiny' has runs of other builds (f00dfeed; this is " err ||
+    not_ok "not told of another build: $(cat err)"
 
 # what was trained since keeps every tenth step, its first and its last, and
 # every evaluation
