@@ -239,7 +239,8 @@ static int cmd_main(const struct command *self, int argc, char **argv)
         {"recompute", 0, OPT_STRING, &a.recompute, "WHEN",
          "activations again on the way back: auto (to fit), on, off"},
         {"attention", 0, OPT_STRING, &a.attention, "HOW",
-         "on a GPU: auto (flash where head_dim allows it), materialised"},
+         "on a GPU: auto (flash where head_dim allows it), materialised, "
+         "cudnn"},
         {"by-position", 0, OPT_FLAG, &a.by_position, NULL,
          "the last losses also by position in the window (CPU)"},
         {"print", 0, OPT_FLAG, &a.print, NULL,

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "runner/bench_gpu.h"
+#include "runner/doctor_cudnn.h"
 #include "trainer/adamw.h"
 #include "trainer/device.h"
 #include "trainer/model.h"
@@ -40,7 +41,8 @@ struct board {
     unsigned char id[ENGINE_ID_BYTES];
     atomic_int id_made;
     int gang;
-    struct err err; /* of the process that failed */
+    int skipped;    /* what was to be tried is not to be had */
+    struct err err; /* of the process that failed, or why it is skipped */
 };
 
 /* --- processes --- */
@@ -262,6 +264,21 @@ static int throughput(struct board *b, int member)
     return bench_gpu(b->kind, b->kind == DEVICE_CUEMU ? 1 : TIMED, 0, &b->err);
 }
 
+/* --- attention by cuDNN --- */
+
+static int cudnn(struct board *b, int member)
+{
+    const struct engine_api *api;
+    int rc;
+
+    (void)member;
+    if (device_open(&api, b->kind, &b->err))
+        return -1;
+    rc = doctor_cudnn(api, b->kind == DEVICE_CUEMU, &b->err);
+    b->skipped = rc > 0;
+    return rc < 0 ? -1 : 0;
+}
+
 /* --- all of it --- */
 
 static int part(struct board *b, const char *name, int bad, const char *text)
@@ -300,7 +317,7 @@ static int run_all(struct board *b)
 {
     double begun = clock_now();
     char took[STR_DOUBLE];
-    int bad, gang = b->devices < MEMBERS ? b->devices : MEMBERS;
+    int bad, rc, gang = b->devices < MEMBERS ? b->devices : MEMBERS;
 
     bad = part(b, "kernels against references in double",
                in_processes(b, 1, LIMIT_S, kernels), "");
@@ -313,6 +330,13 @@ static int run_all(struct board *b)
         bad |= compare(b, gang, "NCCL");
     else
         printf("%-8s NCCL: one device is no gang\n", "skipped");
+    rc = in_processes(b, 1, LIMIT_S, cudnn);
+    if (b->skipped) {
+        printf("%-8s cuDNN's attention: %s\n", "skipped", b->err.text);
+        b->err.text[0] = '\0';
+    } else {
+        bad |= part(b, "cuDNN's attention against flash", rc, "");
+    }
     bad |= part(b, "throughput", in_processes(b, 1, LIMIT_S, throughput),
                 b->kind == DEVICE_CUEMU ? "of the emulator, says nothing" : "");
     printf("verdict: the GPU code is %s on %d x %s (%s)\n",

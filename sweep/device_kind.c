@@ -34,7 +34,7 @@ const char *device_name(enum device_kind kind)
 static const struct {
     const char *key, *value[4];
 } choices[] = {
-    [DEVICE_ATTENTION] = {"attention", {"auto", "materialised"}},
+    [DEVICE_ATTENTION] = {"attention", {"auto", "materialised", "cudnn"}},
     [DEVICE_RECOMPUTE] = {"recompute", {"auto", "off", "on"}},
     [DEVICE_GRAPHS] = {"graphs", {"on", "off"}},
 };

@@ -19,7 +19,8 @@ const char *device_name(enum device_kind kind);
 /* How a GPU is to do it, whatever the result's rounding; 0 is the default of
  * each.  In the order of the enums of trainer/cuda/engine.h. */
 enum device_choice {
-    DEVICE_ATTENTION, /* auto (flash where head_dim allows it), materialised */
+    DEVICE_ATTENTION, /* auto (flash where head_dim allows it), materialised,
+                         cudnn */
     DEVICE_RECOMPUTE, /* auto (where it does not fit otherwise), off, on */
     DEVICE_GRAPHS,    /* on, off */
     DEVICE_CHOICES

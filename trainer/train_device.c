@@ -4,6 +4,7 @@
 #include "trainer/train_impl.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -104,6 +105,8 @@ static int device_open_run(struct train *t, struct err *e)
     rc = train_agree_room(t, rc, &why, e);
     if (rc)
         return rc;
+    if (t->env->member == 0 && t->api->note(t->engine)[0])
+        log_warn("%s", t->api->note(t->engine));
     t->n = t->api->size(t->engine);
     t->eval_at_once = t->api->micro_rows(t->engine);
     if (t->eval_at_once > EVAL_ROWS)

@@ -211,7 +211,15 @@ struct Test {
     }
 #endif
 
-/* Run all, or the one that is named; the exit status of the program. */
+static inline bool among(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], name))
+            return true;
+    return argc <= 1;
+}
+
+/* Run all, or those that are named; the exit status of the program. */
 static inline int run_tests(const Test *t, size_t n, int argc, char **argv)
 {
     int ran = 0;
@@ -220,7 +228,7 @@ static inline int run_tests(const Test *t, size_t n, int argc, char **argv)
     for (size_t i = 0; i < n; i++) {
         int before = failures;
 
-        if (argc > 1 && strcmp(argv[1], t[i].name))
+        if (!among(t[i].name, argc, argv))
             continue;
         t[i].run();
         ran++;

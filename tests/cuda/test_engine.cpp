@@ -121,6 +121,9 @@ static void gradients_of(int d_model, int n_head, int n_kv_head, int attention,
     must(api->init(g, s.seed, &e), &e);
     must(api->eval(g, alone.data(), tokens.data(), 3, &e), &e);
     must(api->grad(g, nats.data(), tokens.data(), 3, 0.5f, 1, &e), &e);
+    check("attention is as asked for", attention != ENGINE_ATTENTION_CUDNN ||
+                                           (d_model / n_head) % 32 ||
+                                           !api->note(g)[0]);
     must(api->get_grad(g, got.data(), &e), &e);
     model_eval(m, cpu.data(), tokens.data(), 3);
     model_grad(m, want.data(), &sum, tokens.data(), 3, 0.5f);
@@ -146,6 +149,67 @@ static void gradients(void)
     gradients_of(64, 2, 1, ENGINE_ATTENTION_AUTO, 2); /* the last is short */
     gradients_of(64, 2, 1, ENGINE_ATTENTION_MATERIALISED, 1);
     gradients_of(48, 6, 3, ENGINE_ATTENTION_AUTO, 3); /* head_dim 8 */
+}
+
+#ifdef LOGLOG_CUDNN
+/* cuDNN in the place of flash: heads alone and in groups, a last micro-batch
+ * that is short, as a graph and not; and against flash itself. */
+static void cudnn(void)
+{
+    struct engine_trial t = {2, 41, 4, 2, 32, 1, 0, 0, 0, 0, {}, {}, 0};
+    struct err e = {};
+
+    gradients_of(64, 2, 2, ENGINE_ATTENTION_CUDNN, 3);
+    gradients_of(64, 2, 1, ENGINE_ATTENTION_CUDNN, 1);
+    gradients_of(64, 2, 1, ENGINE_ATTENTION_CUDNN, 2);
+    must(api->try_cudnn(&t, &e), &e);
+    check("cuDNN is what flash is",
+          t.o < 0.01 && t.lse < 1e-5 && t.gradient < 0.02);
+    check("and to the bit each time", t.repeats);
+    printf("cuDNN: o, lse, gradient within %.1e %.1e %.1e of flash's\n", t.o,
+           t.lse, t.gradient);
+}
+#endif
+
+/* What cannot be had is a line, and training goes on by flash, or without. */
+static void no_cudnn(void)
+{
+    static const struct {
+        long version;
+        int d_model;
+        const char *says;
+    } c[] = {
+#ifdef LOGLOG_CUDNN
+        {0, 64, "flash attention instead: there is no libcudnn.so.9"},
+        {90000, 64, "instead: cuDNN 9.0.0 is too old: 9.10.2"},
+        {91400, 64, "instead: this cuDNN wants seq_len a multiple of 128"},
+        {92000, 48, "materialised attention instead: head_dim is not 8,"},
+#else
+        {0, 64, "flash attention instead: the plugin is built without it"},
+#endif
+    };
+
+    for (const auto &x : c) {
+        struct run_spec s = spec_of(x.d_model, 2, 1);
+        struct engine_options o = {};
+        struct engine *g;
+
+#ifdef LOGLOG_CUDNN
+        cuemu_set_cudnn(x.version);
+#endif
+        o.attention = ENGINE_ATTENTION_CUDNN;
+        o.rows = o.gang = 1;
+        g = engine_of(&s, &o);
+        if (!strstr(api->note(g), x.says)) {
+            printf("FAIL '%s' should be '%s'\n", api->note(g), x.says);
+            failed();
+        }
+        api->destroy(g);
+    }
+#ifdef LOGLOG_CUDNN
+    cuemu_set_cudnn(92000);
+#endif
+    gradients_of(48, 2, 1, ENGINE_ATTENTION_CUDNN, 3);
 }
 
 static void initial_weights(void)
@@ -711,6 +775,10 @@ static void what_cannot_be(void)
 static const Test tests[] = {
     {"initial_weights", initial_weights},
     {"gradients", gradients},
+#ifdef LOGLOG_CUDNN
+    {"cudnn", cudnn},
+#endif
+    {"no_cudnn", no_cudnn},
     {"fifty_steps", fifty_steps},
     {"gangs", gangs},
     {"dead_member", dead_member},

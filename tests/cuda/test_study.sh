@@ -96,4 +96,11 @@ grep -q "study.yaml:4: .*recompute: 'maybe': auto, off or on expected" x.err ||
     --attention materialised \
     >train.out 2>train.err || fail "train"
 grep -q "^done after 8 steps" train.out || fail "train did not end well"
+LOGLOG_CUEMU="cudnn=0" "$LOGLOG" train --train data/train --device cuemu \
+    --set model.vocab=256 --set model.seq_len=16 --width 32 --set dtype=bf16 \
+    --set batch_tokens=64 --set steps=2 --set schedule.warmup_steps=1 \
+    --set optim.lr=4e-3 --attention cudnn >train.out 2>train.err ||
+    fail "train --attention cudnn"
+[ "$(grep -c "no attention by cuDNN, flash attention instead: " train.err)" = 1 ] ||
+    fail "it must say in one line that there is no cuDNN"
 gone || fail "processes are left"

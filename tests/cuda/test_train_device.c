@@ -23,7 +23,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Four sequences of 16 tokens a step, one head of 32. */
+/* Four sequences of 8 tokens a step, one head of 32. */
 static struct run_spec device_spec(void)
 {
     struct run_spec s = tiny_spec();
@@ -33,7 +33,8 @@ static struct run_spec device_spec(void)
     s.model.n_head = 1;
     s.model.d_ff = 64;
     s.dtype = DTYPE_BF16;
-    s.batch_tokens = 4 * 16;
+    s.model.seq_len = 8;
+    s.batch_tokens = 4 * 8;
     s.steps = STEPS;
     s.eval_every = 0;
     s.eval_tokens = 64;
@@ -118,10 +119,10 @@ static void resumed_on_other_ranks(void **state)
         enum device_kind device;
         int gang;
         int64_t stop_after;
-    } part[] = {{DEVICE_CUEMU, 2, 6},
-                {DEVICE_CUEMU, 1, 10},
-                {DEVICE_CPU, 2, 14},
-                {DEVICE_CUEMU, 4, 18},
+    } part[] = {{DEVICE_CUEMU, 2, 3},
+                {DEVICE_CUEMU, 1, 6},
+                {DEVICE_CPU, 2, 9},
+                {DEVICE_CUEMU, 4, 12},
                 {DEVICE_CPU, 1, 0}};
     struct run_spec spec = device_spec();
     char *dir = new_dir(&place);
@@ -129,7 +130,7 @@ static void resumed_on_other_ranks(void **state)
     int64_t at = 0;
 
     (void)state;
-    spec.steps = 24;
+    spec.steps = 15;
     cpu = run_on(DEVICE_CPU, 1, NULL, &spec, "");
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         struct record *r = record_new();
@@ -248,14 +249,14 @@ static void the_same_ranks_give_the_same_bits(void **state)
     char whole[PATH_MAX], parts[PATH_MAX];
 
     (void)state;
-    spec.steps = 16;
+    spec.steps = 8;
     for (int gang = 1; gang <= 4; gang *= 2) {
         char *a = new_dir(&place), *b = new_dir(&place);
         struct record *r = go_on(a, &spec, gang, 0, 0, NULL), *part;
 
-        record_free(go_on(b, &spec, gang, 5, 0, NULL));
+        record_free(go_on(b, &spec, gang, 3, 0, NULL));
         part = go_on(b, &spec, gang, 0, 0, NULL);
-        assert_int_equal(part->started, 5);
+        assert_int_equal(part->started, 3);
         assert_same_curve(part, r);
         path_of(whole, a, &spec, spec.steps);
         path_of(parts, b, &spec, spec.steps);
@@ -291,11 +292,11 @@ static void a_bad_share_is_not_believed(void **state)
         char *dir = new_dir(&place), path[PATH_MAX], share[PATH_MAX + 8];
         struct record *r;
 
-        for (int64_t step = 3; step <= 9; step += 3)
+        for (int64_t step = 1; step <= 3; step++)
             record_free(go_on(dir, &spec, 2, step, 0, NULL));
         assert_int_equal(count_files(dir, ".ckpt"), 2);
         assert_int_equal(count_files(dir, ""), 6);
-        path_of(path, dir, &spec, 9);
+        path_of(path, dir, &spec, 3);
         snprintf(share, sizeof share, "%s.%dof2", path, what & 1);
         if (what < 2)
             flip(share);
@@ -304,7 +305,7 @@ static void a_bad_share_is_not_believed(void **state)
         else
             assert_int_equal(truncate(share, 200), 0);
         r = go_on(dir, &spec, what & 1 ? 4 : 2, 0, 1, NULL);
-        assert_int_equal(r->started, 6);
+        assert_int_equal(r->started, 2);
         assert_int_equal(count_files(dir, ".ckpt"), 1);
         assert_int_equal(count_files(dir, ""), 1 + (what & 1 ? 4 : 2));
         record_free(r);
@@ -327,13 +328,13 @@ static void a_set_is_whole_or_none(void **state)
         char *dir = new_dir(&place), path[PATH_MAX];
         struct record *r;
 
-        record_free(go_on(dir, &spec, 2, 4, 0, NULL));
-        r = go_on(dir, &spec, 2, 8, 0, fault[i]);
+        record_free(go_on(dir, &spec, 2, 1, 0, NULL));
+        r = go_on(dir, &spec, 2, 3, 0, fault[i]);
         record_free(r);
-        path_of(path, dir, &spec, 8);
+        path_of(path, dir, &spec, 3);
         assert_false(file_exists(path));
         r = go_on(dir, &spec, 4, 0, 1, NULL);
-        assert_int_equal(r->started, 4);
+        assert_int_equal(r->started, 1);
         assert_int_equal(count_files(dir, ""), 5);
         record_free(r);
         free(dir);
@@ -489,8 +490,15 @@ static void what_cannot_be_is_one_line(void **state)
     record_free(r);
 }
 
-int main(void)
+/* With an argument those that a sanitizer is to see (CMakeLists.txt). */
+int main(int argc, char **argv)
 {
+    const struct CMUnitTest few[] = {
+        cmocka_unit_test(resumed_on_other_ranks),
+        cmocka_unit_test(a_set_is_whole_or_none),
+        cmocka_unit_test(what_is_not_finite_is_a_result),
+        cmocka_unit_test(what_cannot_be_is_one_line),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_curve_is_the_cpus),
         cmocka_unit_test(resumed_on_other_ranks),
@@ -505,5 +513,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_one_line),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    (void)argv;
+    return argc > 1 ? cmocka_run_group_tests(few, setup, teardown)
+                    : cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,6 +1,6 @@
-/* attention: flash, or with the scores of one sequence at a time in memory.
- * The second is the reference for the first, and serves head sizes that have
- * no flash kernel. */
+/* attention: flash, or cuDNN's (fused.h), or with the scores of one sequence
+ * at a time in memory.  The last is the reference for the others, and serves
+ * head sizes that have no flash kernel. */
 #include "trainer/cuda/engine_impl.h"
 
 #include <math.h>
@@ -123,9 +123,54 @@ static void materialised_back(struct engine *g, const bf16 *qkv, int64_t row)
                  g->main);
 }
 
+static int wants_fused(const struct engine *g)
+{
+    return g->opt.attention == ENGINE_ATTENTION_CUDNN;
+}
+
+void attention_open(struct engine *g)
+{
+    const char *instead =
+        g->flash ? "flash attention" : "materialised attention";
+
+    if (!wants_fused(g))
+        return;
+    if (!g->flash)
+        err_set(&g->note, ERR_ENV, "head_dim is not 8, 16, 32, 64 or 128");
+    else if (!fused_open(&g->fused, flash_shape_of(g, g->rows), &g->note))
+        return;
+    err_prefix(&g->note, "no attention by cuDNN, %s instead: ", instead);
+}
+
+void attention_close(struct engine *g)
+{
+    if (g->fused)
+        fused_close(g->fused);
+}
+
+size_t attention_bytes(const struct engine *g, int64_t rows)
+{
+    return wants_fused(g) && g->flash ? fused_estimate(flash_shape_of(g, rows))
+                                      : 0;
+}
+
+/* An error of cuDNN's is one of the engine. */
+static void fused_done(struct engine *g, int r, const struct err *e)
+{
+    if (r)
+        engine_fail(g, "%s", e->text);
+}
+
 void attention_forward(struct engine *g, struct kept *k, int64_t rows)
 {
-    if (g->flash)
+    struct err e;
+
+    if (g->fused)
+        fused_done(g,
+                   fused_forward(g->fused, k->o, k->lse, k->qkv,
+                                 flash_shape_of(g, rows), g->main, &e),
+                   &e);
+    else if (g->flash)
         flash_forward(k->o, k->lse, k->qkv, flash_shape_of(g, rows), g->main);
     else
         for (int64_t r = 0; r < rows; r++)
@@ -134,7 +179,15 @@ void attention_forward(struct engine *g, struct kept *k, int64_t rows)
 
 void attention_backward(struct engine *g, struct kept *k, int64_t rows)
 {
-    if (g->flash)
+    struct err e;
+
+    if (g->fused)
+        fused_done(g,
+                   fused_backward(g->fused, g->dqkv, g->dot, g->dn, k->o,
+                                  k->lse, k->qkv, flash_shape_of(g, rows),
+                                  g->main, &e),
+                   &e);
+    else if (g->flash)
         flash_backward(g->dqkv, g->dot, g->dn, k->o, k->lse, k->qkv,
                        flash_shape_of(g, rows), g->main);
     else

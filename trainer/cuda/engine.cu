@@ -104,7 +104,7 @@ static int check_shape(const struct run_spec *s, const struct engine_options *o,
 {
     const struct model_spec *m = &s->model;
     int64_t head_dim = m->d_model / m->n_head;
-    int flash = o->attention == ENGINE_ATTENTION_AUTO &&
+    int flash = o->attention != ENGINE_ATTENTION_MATERIALISED &&
                 flash_supports(static_cast<int>(head_dim));
 
     if (s->dtype != DTYPE_BF16)
@@ -151,7 +151,7 @@ static size_t bytes_for(struct engine *g, int64_t rows)
 {
     int64_t call = g->opt.rows > rows ? g->opt.rows : rows;
 
-    return engine_carve(g, nullptr, rows) +
+    return engine_carve(g, nullptr, rows) + attention_bytes(g, rows) +
            static_cast<size_t>(call) *
                (5 * static_cast<size_t>(g->T) * sizeof(int32_t) + 16);
 }
@@ -248,6 +248,7 @@ static void destroy(struct engine *g)
     if (!g)
         return;
     gang_close(g);
+    attention_close(g);
     gemm_close(g);
     cudaFreeHost(g->host_ints);
     cudaFreeHost(g->host_nats);
@@ -303,6 +304,7 @@ static int create(struct engine **out, const struct run_spec *spec,
     rc = allocate(g, e);
     if (rc || gemm_open(g, e))
         goto failed;
+    attention_open(g);
     for (float *p : {g->p, g->m, g->v})
         engine_check(g,
                      cudaMemsetAsync(p, 0,
@@ -336,6 +338,11 @@ static int64_t micro_rows(const struct engine *g)
 static int recomputes(const struct engine *g)
 {
     return g->recompute;
+}
+
+static const char *note(const struct engine *g)
+{
+    return g->note.text;
 }
 
 static const struct engine_piece *pieces(const struct engine *g, int *n)
@@ -380,6 +387,7 @@ static const struct engine_api api = {
     size_of,
     micro_rows,
     recomputes,
+    note,
     host_alloc,
     host_free,
     engine_init,
@@ -394,6 +402,7 @@ static const struct engine_api api = {
     engine_step,
     engine_selftest,
     engine_get_grad,
+    engine_try_cudnn,
 };
 
 extern "C" __attribute__((visibility("default"))) const struct engine_api *

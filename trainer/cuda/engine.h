@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENGINE_ABI 5
+#define ENGINE_ABI 6
 #define ENGINE_ID_BYTES 128 /* of a gang, made by member 0 */
 
 struct engine;
@@ -39,8 +39,9 @@ struct engine_device {
 };
 
 enum engine_attention {
-    ENGINE_ATTENTION_AUTO,        /* flash where head_dim allows it */
-    ENGINE_ATTENTION_MATERIALISED /* scores in memory: the reference */
+    ENGINE_ATTENTION_AUTO,         /* flash where head_dim allows it */
+    ENGINE_ATTENTION_MATERIALISED, /* scores in memory: the reference */
+    ENGINE_ATTENTION_CUDNN         /* cuDNN's in the place of flash; see note */
 };
 
 /* Keep of each layer its input alone and compute the rest again on the way
@@ -71,6 +72,18 @@ struct engine_piece {
     int64_t at, n;  /* floats of a block */
     int64_t local;  /* where they are in this member's */
     int everywhere; /* every member has it; else no other */
+};
+
+/* Attention of a shape by flash and by cuDNN. */
+struct engine_trial {
+    int batch, seq_len, n_head, n_kv_head, head_dim;
+    int times; /* to repeat each for the clock */
+    /* Largest differences of o, of lse and of the gradient of queries, keys
+     * and values, in parts of flash's largest of each. */
+    double o, lse, gradient;
+    int repeats;                     /* cuDNN twice: the same bits */
+    double flash_ms[2], cudnn_ms[2]; /* forward; backward */
+    size_t workspace;                /* of cuDNN, bytes */
 };
 
 struct engine_api {
@@ -108,6 +121,9 @@ struct engine_api {
     size_t (*size)(const struct engine *g);
     int64_t (*micro_rows)(const struct engine *g);
     int (*recomputes)(const struct engine *g);
+    /* In a line what was asked for and cannot be had, and what is done
+     * instead; "" when it is as asked. */
+    const char *(*note)(const struct engine *g);
 
     /* Pinned memory of the host, for what get() writes; NULL when there is
      * none. */
@@ -153,6 +169,9 @@ struct engine_api {
     /* The summed gradient, for tests: a whole block of the host's; only in a
      * gang of one. */
     int (*get_grad)(struct engine *g, float *host, struct err *e);
+    /* Fill what t does not name, on device 0.  1: cuDNN is not to be had here
+     * or refuses the shape, and *e says why. */
+    int (*try_cudnn)(struct engine_trial *t, struct err *e);
 };
 
 /* The table, or NULL when it is of another ABI than the caller's. */

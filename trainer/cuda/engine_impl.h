@@ -6,6 +6,7 @@ extern "C" {
 #include "trainer/cuda/engine.h"
 #include "trainer/params.h"
 }
+#include "trainer/cuda/fused.h"
 #include "trainer/cuda/kernels.h"
 
 #include <cublasLt.h>
@@ -55,7 +56,9 @@ struct engine {
     int64_t tokens;
     int64_t logit_rows;
     int flash;
-    int recompute; /* the layers share all that is kept but x */
+    struct fused *fused; /* takes the place of flash when not NULL */
+    struct err note;     /* why it does not, when it was asked for */
+    int recompute;       /* the layers share all that is kept but x */
 
     cudaStream_t main, side; /* side: the gang's */
     cudaEvent_t ready, done;
@@ -137,10 +140,18 @@ int engine_grad(struct engine *g, double *nats, const int32_t *tokens,
 int engine_eval(struct engine *g, double *nats, const int32_t *tokens,
                 int64_t rows, struct err *e);
 
-/* attention.cu: o from qkv, whose q and k are turned; dqkv from g->dn.  rows
+/* attention.cu: cuDNN, if it was asked for and can be had; else *note. */
+void attention_open(struct engine *g);
+void attention_close(struct engine *g);
+/* Bytes that it holds besides the block, for so many rows; a guess. */
+size_t attention_bytes(const struct engine *g, int64_t rows);
+/* o from qkv, whose q and k are turned; dqkv from g->dn.  rows
  * sequences. */
 void attention_forward(struct engine *g, struct kept *k, int64_t rows);
 void attention_backward(struct engine *g, struct kept *k, int64_t rows);
+
+/* trial.cu */
+int engine_try_cudnn(struct engine_trial *t, struct err *e);
 
 /* update.cu; the stretches are made from the pieces, and put on the device. */
 void engine_stretches(struct engine *g);

@@ -29,7 +29,8 @@ void engine_sizes(struct engine *g, const struct run_spec *spec,
     g->D = g->C / g->H;
     g->Q = (g->H + 2 * g->KV) * g->D;
     g->ldv = (g->V + 7) / 8 * 8;
-    g->flash = o->attention == ENGINE_ATTENTION_AUTO && flash_supports(g->D);
+    g->flash =
+        o->attention != ENGINE_ATTENTION_MATERIALISED && flash_supports(g->D);
     g->recompute = o->recompute == ENGINE_RECOMPUTE_ALWAYS;
     params_init(&g->table, s);
     engine_shares(g);

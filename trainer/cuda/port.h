@@ -3,7 +3,9 @@
  *
  *   LAUNCH(kernel, grid, block, shared bytes, stream, arguments...)
  *   SHARED(float, part, [32]);      a shared array, aligned to 16 bytes
- *   DYN_SHARED(float, acc);         the launch's dynamic shared memory */
+ *   DYN_SHARED(float, acc);         the launch's dynamic shared memory
+ *   LIBRARY_OPEN(file), _SYMBOL(library, name), _CLOSE(library)
+ *                                   a vendor's library, as dlopen's */
 #ifndef LOGLOG_TRAINER_CUDA_PORT_H
 #define LOGLOG_TRAINER_CUDA_PORT_H
 
@@ -12,9 +14,13 @@
 
 #include <cuda_bf16.h>
 
+#include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
 
+#define LIBRARY_OPEN(file) dlopen(file, RTLD_NOW | RTLD_LOCAL)
+#define LIBRARY_SYMBOL(library, name) dlsym(library, name)
+#define LIBRARY_CLOSE(library) dlclose(library)
 #define LAUNCH(kernel, grid, block, shared, stream, ...)                       \
     (kernel)<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 #define SHARED(T, name, dims) __shared__ __align__(16) T name dims

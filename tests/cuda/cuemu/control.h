@@ -34,10 +34,14 @@ extern "C" void cuemu_set_peer_seconds(double seconds);
  * aborted: a broken link. */
 extern "C" void cuemu_set_wedged(int wedged);
 
+/* The version of cuDNN that is installed, as cudnnGetVersion says it; 0: none.
+ * That of the headers to begin with. */
+extern "C" void cuemu_set_cudnn(long version);
+
 /* A program that does not call these is ruled by the environment:
  * LOGLOG_CUEMU="devices=4 policy=2 order=1 memory=67108864 peer=2
- * driver=12020", any of them; driver is the newest CUDA that it knows, and 0
- * is no driver. */
+ * driver=12020 cudnn=0", any of them; driver is the newest CUDA that it knows,
+ * and 0 is no driver. */
 
 struct cuemu_counts {
     unsigned long long launches, blocks, threads, switches;

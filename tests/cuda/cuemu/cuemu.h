@@ -83,6 +83,10 @@ void ldmatrix_x4(uint32_t r[4], const void *row, bool trans, const char *file,
 void *static_shared(const void *tag, size_t size, const char *name);
 void *dynamic_shared();
 
+/* As dlopen and dlsym, of the vendors' libraries that are emulated. */
+void *library_open(const char *file);
+void *library_symbol(void *library, const char *name);
+
 void launch(const char *name, const void *kernel, dim3 grid, dim3 block,
             size_t shared, cudaStream_t stream, std::function<void()> body);
 
@@ -131,6 +135,9 @@ T shuffle(unsigned mask, T value, unsigned from, int op, const char *file,
     typedef T name##_type dims;                                                \
     name##_type &name = *static_cast<name##_type *>(                           \
         ::cuemu::static_shared(&name##_tag, sizeof(name##_type), #name))
+#define LIBRARY_OPEN(file) ::cuemu::library_open(file)
+#define LIBRARY_SYMBOL(library, name) ::cuemu::library_symbol(library, name)
+#define LIBRARY_CLOSE(library) (void)(library)
 #define DYN_SHARED(T, name)                                                    \
     T *name = static_cast<T *>(::cuemu::dynamic_shared())
 
