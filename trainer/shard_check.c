@@ -46,20 +46,24 @@ static uint64_t *hashes(const struct shard_set *set)
 }
 
 /* Mark the documents of the validation set, by their hashes, that occur in
- * the training set; returns how many. */
-static int64_t count_shared(const struct shard_set *train, const uint64_t *h,
-                            int64_t n)
+ * the training set; returns how many, and the token there of the first. */
+static int64_t count_shared(int64_t *first, const struct shard_set *train,
+                            const uint64_t *h, int64_t n)
 {
     uint8_t *found = xcalloc((size_t)n + 1, 1);
-    int64_t shared = 0;
+    int64_t shared = 0, tokens;
 
+    *first = -1;
     for (int64_t k = 0; k < shard_info(train)->documents; k++) {
         const uint8_t *text;
         int64_t len = document(&text, train, k);
         uint64_t key = hash_xxh3(text, (size_t)len);
         const uint64_t *at = bsearch(&key, h, (size_t)n, sizeof key, by_value);
-        if (at)
-            found[at - h] = 1;
+        if (!at)
+            continue;
+        found[at - h] = 1;
+        if (*first < 0)
+            shard_document(first, &tokens, train, k);
     }
     for (int64_t k = 0; k < n; k++)
         shared += found[k];
@@ -161,8 +165,10 @@ static int take_samples(struct sample *table, const struct shard_set *set)
     return different;
 }
 
-/* Mark those that occur in a piece of the training set. */
-static void find_samples(struct sample *table, const struct shard_piece *p)
+/* Mark those that occur in a piece of the training set; *first, the token of
+ * the first where there was none yet (-1). */
+static void find_samples(struct sample *table, const struct shard_piece *p,
+                         int64_t *first)
 {
     uint64_t sum = 0, out = 1;
 
@@ -172,8 +178,12 @@ static void find_samples(struct sample *table, const struct shard_piece *p)
         sum = sum * BASE + token_at(p, i);
         if (i >= WINDOW)
             sum -= out * token_at(p, i - WINDOW);
-        if (i + 1 >= WINDOW)
-            sample_at(table, mixed(sum))->found = 1;
+        if (i + 1 < WINDOW)
+            continue;
+        struct sample *s = sample_at(table, mixed(sum));
+        s->found = 1;
+        if (s->key && *first < 0)
+            *first = p->first + i + 1 - WINDOW;
     }
 }
 
@@ -182,25 +192,27 @@ static int check_windows(const struct shard_set *train,
 {
     struct sample *table = xcalloc(SLOTS, sizeof *table);
     int found = 0, n = take_samples(table, valid);
+    int64_t first = -1;
 
     for (int64_t k = 0; k < train->n_piece && n; k++)
-        find_samples(table, &train->piece[k]);
+        find_samples(table, &train->piece[k], &first);
     for (int i = 0; i < SLOTS; i++)
         found += table[i].key && table[i].found;
     free(table);
     if (n && found > INSIDE * n)
         return err_set(e, ERR_USAGE,
                        "%s: %.0f %% of it, by %d windows of %d tokens, is in "
-                       "the training set %s; a loss on it would say nothing",
+                       "the training set %s, first at token %" PRId64
+                       " of that; a loss on it would say nothing",
                        shard_path(valid), 100.0 * found / n, n, WINDOW,
-                       shard_path(train));
+                       shard_path(train), first);
     return 0;
 }
 
 static int check_apart(const struct shard_set *train,
                        const struct shard_set *valid, struct err *e)
 {
-    int64_t n = shard_info(valid)->documents, shared;
+    int64_t n = shard_info(valid)->documents, shared, first;
     uint64_t *h;
 
     if (!strcmp(shard_info(train)->sha256, shard_info(valid)->sha256))
@@ -210,14 +222,15 @@ static int check_apart(const struct shard_set *train,
     if (!shard_indexed(train) || !shard_indexed(valid))
         return check_windows(train, valid, e);
     h = hashes(valid);
-    shared = count_shared(train, h, n);
+    shared = count_shared(&first, train, h, n);
     free(h);
     if ((double)shared > SHARED_MAX * (double)n)
         return err_set(e, ERR_USAGE,
                        "%s: %" PRId64 " of its %" PRId64
-                       " documents are in the training set %s; a loss on them "
-                       "would say nothing",
-                       shard_path(valid), shared, n, shard_path(train));
+                       " documents are in the training set %s, the first at "
+                       "token %" PRId64
+                       " of that; a loss on them would say nothing",
+                       shard_path(valid), shared, n, shard_path(train), first);
     return 0;
 }
 
