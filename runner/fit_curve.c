@@ -46,6 +46,12 @@ int fit_law_collapse(struct fit_result *out, struct fit_input *in,
     collapse_options_default(&o);
     o.L0 = ask->L0;
     o.level = ask->level;
+    o.seed = (uint64_t)ask->seed;
+    if (ask->bootstrap >= 0)
+        o.bootstrap = (int)ask->bootstrap;
+    if (ask->interval_name)
+        o.interval = (int)ask->interval;
+    o.indices = ask->indices;
     if (collapse_fit(&f, &in->series, &o, e))
         return -1;
     collapse_fit_result(out, &f);

@@ -1,11 +1,14 @@
 /* Loss-curve collapse on curves that collapse by construction. */
+#include "analysis/bootstrap.h"
 #include "analysis/collapse.h"
 #include "analysis/fit_json.h"
 #include "base/rng.h"
 #include "tests/unit/analysis/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define E 1.7
 
@@ -70,6 +73,54 @@ static void test_collapses(void **state)
     series_release(&t);
 }
 
+/* Draws of the sizes: all of them again say what the data say; others differ,
+ * in both numbers, by every kind of interval. */
+static void test_intervals(void **state)
+{
+    struct collapse_options o;
+    struct collapse_fit f, g;
+    struct series_set t;
+    struct err e;
+    char path[] = "/tmp/loglog-collapse-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *out = fdopen(fd, "w");
+
+    (void)state;
+    series_init(&t);
+    for (double C = 1e12; C < 2e17; C *= 10)
+        add_size(&t, C, 3, 0.01, 0.002, 0);
+    collapse_options_default(&o);
+    o.bootstrap = 60;
+    for (int kind = 0; kind < BOOT_KINDS; kind++) {
+        o.interval = kind;
+        ok(collapse_fit(&f, &t, &o, &e));
+        assert_true(f.scatter_ci[0] < f.scatter_ci[1]);
+        assert_true(f.noise_ci[0] < f.noise_ci[1]);
+        assert_true(f.L0_ci[0] < f.L0_ci[1]);
+        ok(collapse_fit(&g, &t, &o, &e));
+        assert_memory_equal(f.scatter_ci, g.scatter_ci, sizeof f.scatter_ci);
+        collapse_fit_release(&f);
+        collapse_fit_release(&g);
+    }
+    o.interval = BOOT_PERCENTILE;
+    fprintf(out, "0 1 2 3 4 5\n5 4 3 2 1 0\n");
+    fflush(out);
+    o.indices = path;
+    ok(collapse_fit(&f, &t, &o, &e));
+    for (int k = 0; k < 2; k++) {
+        near(f.scatter_ci[k], f.scatter_rms, 1e-12);
+        near(f.noise_ci[k], f.noise_rms, 1e-12);
+        near(f.L0_ci[k], f.L0, 1e-6);
+    }
+    collapse_fit_release(&f);
+    fprintf(out, "0 1 2 3 4 6\n");
+    fclose(out);
+    assert_int_equal(collapse_fit(&f, &t, &o, &e), -1);
+    assert_non_null(strstr(e.text, ":3: index 6, expected 0 to 5"));
+    unlink(path);
+    series_release(&t);
+}
+
 /* A size that bends differently does not lie on the curve, and is named. */
 static void test_odd(void **state)
 {
@@ -130,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collapses),
+        cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_odd),
         cmocka_unit_test(test_refuses),
     };
