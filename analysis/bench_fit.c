@@ -53,24 +53,30 @@ struct task {
     enum surface_objective objective;
     enum surface_method method;
     int profile, resamples, threaded;
+    enum surface_refit_how refit;
 };
 
 static const struct task tasks[BENCH_FIT_ROWS] = {
-    {"4500 starts", SURFACE_CHINCHILLA, OBJECTIVE_HUBER, METHOD_GRID, 0, 0, 0},
+    {"4500 starts", SURFACE_CHINCHILLA, OBJECTIVE_HUBER, METHOD_GRID, 0, 0, 0,
+     REFIT_VARPRO},
     {"4500 starts, threads", SURFACE_CHINCHILLA, OBJECTIVE_HUBER, METHOD_GRID,
-     0, 0, 1},
+     0, 0, 1, REFIT_VARPRO},
     {"variable projection", SURFACE_CHINCHILLA, OBJECTIVE_HUBER, METHOD_VARPRO,
-     0, 0, 0},
+     0, 0, 0, REFIT_VARPRO},
     {"variable projection with profiles", SURFACE_CHINCHILLA, OBJECTIVE_HUBER,
-     METHOD_VARPRO, 1, 0, 0},
+     METHOD_VARPRO, 1, 0, 0, REFIT_VARPRO},
     {"4000 bootstrap refits", SURFACE_CHINCHILLA, OBJECTIVE_HUBER,
-     METHOD_VARPRO, 0, 4000, 0},
+     METHOD_VARPRO, 0, 4000, 0, REFIT_VARPRO},
     {"4000 bootstrap refits, threads", SURFACE_CHINCHILLA, OBJECTIVE_HUBER,
-     METHOD_VARPRO, 0, 4000, 1},
+     METHOD_VARPRO, 0, 4000, 1, REFIT_VARPRO},
     {"4000 bootstrap refits, least squares", SURFACE_CHINCHILLA, OBJECTIVE_MSE,
-     METHOD_VARPRO, 0, 4000, 0},
+     METHOD_VARPRO, 0, 4000, 0, REFIT_VARPRO},
+    {"10 resamples by all 4500 starts", SURFACE_CHINCHILLA, OBJECTIVE_HUBER,
+     METHOD_VARPRO, 0, 10, 1, REFIT_GRID},
+    {"100 resamples from the starts' ends", SURFACE_CHINCHILLA, OBJECTIVE_HUBER,
+     METHOD_VARPRO, 0, 100, 1, REFIT_ENDS},
     {"skaling, variable projection", SURFACE_SKALING, OBJECTIVE_HUBER,
-     METHOD_VARPRO, 0, 0, 0},
+     METHOD_VARPRO, 0, 0, 0, REFIT_VARPRO},
 };
 
 static int run_task(struct bench_fit_row *r, const struct task *t,
@@ -86,6 +92,7 @@ static int run_task(struct bench_fit_row *r, const struct task *t,
     o.method = t->method;
     o.profile = t->profile;
     o.threads = r->threads;
+    o.refit = t->refit;
     if (t->resamples && surface_fit(&f, &runs->d, &o, e))
         return -1;
     double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);

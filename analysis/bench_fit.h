@@ -15,7 +15,7 @@ struct bench_fit_row {
     double wall;    /* of the same run */
 };
 
-#define BENCH_FIT_ROWS 8
+#define BENCH_FIT_ROWS 10
 
 /* Run them all, each `repeats` times (the best is kept), and call row after
  * each.  threads: for the threaded ones. */

@@ -15,7 +15,6 @@
 #define REACHED 1e-6
 #define SAME_END 1e-4 /* of every variable */
 #define GONE 16       /* a term below e^-16 of the loss */
-#define ENDS 64       /* ends of the first descent that are told apart */
 
 /* Starting values of a role; unused ones have n = 1. */
 struct values {
@@ -110,9 +109,8 @@ static double exact_fn(double *g, double *H, const double *q, void *ctx)
 
 struct job {
     const struct problem *p, *rough;
-    size_t starts;
+    size_t n, step; /* starts or ends; taken at a time */
     double *f, (*q)[SURFACE_MAX];
-    size_t *like; /* the first start that ended the rounder descent here */
     void (*run)(struct job *j, size_t number);
     atomic_size_t next;
 };
@@ -132,7 +130,6 @@ static void run_rough(struct job *j, size_t number)
             break;
     }
     newton_min(q, j->p->info->n, NULL, exact_fn, &x, &o, &r);
-    j->f[number] = r.converged ? r.f : NAN;
 }
 
 /* A term has vanished: neither its coefficient nor its exponent matters. */
@@ -156,20 +153,19 @@ static int same_end(const double *a, const double *b, const struct problem *p)
     return 1;
 }
 
-/* Starts that have ended in one point go on as one. */
-static void merge(struct job *j)
+/* Starts that have come to one point go on as one. */
+static void merge(struct start_ends *to, const struct job *j)
 {
-    size_t *first = xmalloc(j->starts * sizeof(*first)), n = 0;
-
-    for (size_t i = 0; i < j->starts; i++) {
+    to->starts = xcalloc(j->n, sizeof(*to->starts));
+    to->q = xmalloc(j->n * sizeof(*to->q));
+    for (size_t i = 0; i < j->n; i++) {
         size_t k = 0;
-        while (k < n && !same_end(j->q[i], j->q[first[k]], j->p))
+        while (k < to->n && !same_end(j->q[i], to->q[k], j->p))
             k++;
-        j->like[i] = isnan(j->f[i]) || k == n ? i : first[k];
-        if (!isnan(j->f[i]) && k == n && n < ENDS)
-            first[n++] = i;
+        if (k == to->n)
+            memcpy(to->q[to->n++], j->q[i], sizeof(*to->q));
+        to->starts[k]++;
     }
-    free(first);
 }
 
 /* Newton down a ladder of ever sharper objectives over all points: straight
@@ -183,8 +179,6 @@ static void run_exact(struct job *j, size_t number)
     struct exact x = {p, p->rho};
     struct newton_report r;
 
-    if (j->like[number] != number)
-        return;
     if (p->o.objective == OBJECTIVE_ASYMMETRIC ||
         p->o.objective == OBJECTIVE_LIKELIHOOD)
         x.rho = smooth; /* the exact one has corners: see problem_solve */
@@ -206,15 +200,15 @@ static void *work(void *arg)
     struct job *j = arg;
 
     for (;;) {
-        size_t first = atomic_fetch_add(&j->next, 50);
-        if (first >= j->starts)
+        size_t first = atomic_fetch_add(&j->next, j->step);
+        if (first >= j->n)
             return NULL;
-        for (size_t i = first; i < first + 50 && i < j->starts; i++)
+        for (size_t i = first; i < first + j->step && i < j->n; i++)
             j->run(j, i);
     }
 }
 
-/* Run `run` for every start. */
+/* Run `run` for every one. */
 static void share_out(struct job *j, int threads,
                       void (*run)(struct job *j, size_t number))
 {
@@ -275,46 +269,74 @@ static int rough_problem(struct problem *rough, const struct problem *p,
     return 0;
 }
 
-int multistart(struct multistart *r, const struct problem *p, int threads,
-               struct err *e)
+int start_ends_find(struct start_ends *s, const struct problem *p, int threads,
+                    struct err *e)
 {
     struct problem rough;
-    struct job j = {.p = p, .rough = p, .starts = count_starts(p->info)};
+    struct job j = {.p = p, .rough = p, .n = count_starts(p->info), .step = 50};
     int sub = p->n >= 2 * ROUGH_ROWS;
 
+    memset(s, 0, sizeof(*s));
     if (sub && rough_problem(&rough, p, e))
         return -1;
     if (sub)
         j.rough = &rough;
-    j.f = xmalloc(j.starts * sizeof(*j.f));
-    j.q = xmalloc(j.starts * sizeof(*j.q));
-    j.like = xmalloc(j.starts * sizeof(*j.like));
+    j.q = xmalloc(j.n * sizeof(*j.q));
     share_out(&j, threads, run_rough);
-    merge(&j);
-    share_out(&j, threads, run_exact);
-    for (size_t i = 0; i < j.starts; i++)
-        j.f[i] = j.f[j.like[i]];
+    merge(s, &j);
+    free(j.q);
+    if (sub)
+        problem_release(&rough);
+    return 0;
+}
 
+void start_ends_release(struct start_ends *s)
+{
+    free(s->starts);
+    free(s->q);
+    memset(s, 0, sizeof(*s));
+}
+
+int multistart_from(struct multistart *r, const struct start_ends *s,
+                    const struct problem *p, int threads, struct err *e)
+{
+    struct job j = {.p = p, .n = s->n, .step = 1};
     size_t best = 0;
-    for (size_t i = 1; i < j.starts; i++)
+
+    j.f = xmalloc(j.n * sizeof(*j.f));
+    j.q = xmalloc(j.n * sizeof(*j.q));
+    memcpy(j.q, s->q, j.n * sizeof(*j.q));
+    share_out(&j, threads, run_exact);
+    for (size_t i = 1; i < j.n; i++)
         if (j.f[i] < j.f[best])
             best = i;
     memset(r, 0, sizeof(*r));
-    r->starts = j.starts;
     r->f = j.f[best];
     memcpy(r->q, j.q[best], sizeof(r->q));
     /* an exact law ends at rounding errors: they are all the best */
     double floor = 1e-20 * p->total;
-    for (size_t i = 0; i < j.starts; i++)
-        r->reached += j.f[i] <= r->f + REACHED * fabs(r->f) + floor;
+    for (size_t i = 0; i < j.n; i++) {
+        r->starts += s->starts[i];
+        if (j.f[i] <= r->f + REACHED * fabs(r->f) + floor)
+            r->reached += s->starts[i];
+    }
     free(j.f);
     free(j.q);
-    free(j.like);
-    if (sub)
-        problem_release(&rough);
     if (!isfinite(r->f))
         return err_set(e, ERR_FAILED,
                        "none of %zu starts found a finite objective",
                        r->starts);
     return 0;
+}
+
+int multistart(struct multistart *r, const struct problem *p, int threads,
+               struct err *e)
+{
+    struct start_ends s;
+    int rc = start_ends_find(&s, p, threads, e);
+
+    if (rc == 0)
+        rc = multistart_from(r, &s, p, threads, e);
+    start_ends_release(&s);
+    return rc;
 }

@@ -22,7 +22,25 @@ struct multistart {
     double q[SURFACE_MAX];
 };
 
-/* threads: 0 or 1 for none.  -1 when no start ends at a finite objective. */
+/* Where the first descents end: one row for all starts that came to a point. */
+struct start_ends {
+    size_t n;
+    size_t *starts; /* (n): how many came here */
+    double (*q)[SURFACE_MAX];
+};
+
+/* The first descents alone.  Free with start_ends_release, also after -1. */
+int start_ends_find(struct start_ends *s, const struct problem *p, int threads,
+                    struct err *e);
+void start_ends_release(struct start_ends *s);
+
+/* From these ends to the best minimum of p, whose frame is that of the problem
+ * they were found for.  threads: 0 or 1 for none.  -1 when none ends at a
+ * finite objective. */
+int multistart_from(struct multistart *r, const struct start_ends *s,
+                    const struct problem *p, int threads, struct err *e);
+
+/* Both. */
 int multistart(struct multistart *r, const struct problem *p, int threads,
                struct err *e);
 

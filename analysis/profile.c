@@ -173,6 +173,30 @@ void profile_run(struct profile *out, const struct problem *p, const double *q,
     }
 }
 
+/* Values between the optimum and 1.4 times as far as the end of the interval,
+ * each fit starting from its neighbour's. */
+static void fill(struct profile *out, const struct problem *p, const double *q,
+                 double f, double end)
+{
+    enum { POINTS = 10 };
+    struct walk w = {.out = out, .p = p, .f = f};
+    enum surface_role role = p->info->role[out->param];
+    int is_log =
+        role == ROLE_E || role == ROLE_A || role == ROLE_B || role == ROLE_R;
+    double from = q[out->param], to = is_log ? log(end) : end;
+    double *r = xmalloc((p->n + 1) * sizeof(*r));
+
+    problem_residuals(r, q, p);
+    w.kappa = problem_deviance(r, p, p->info->n, NULL);
+    free(r);
+    w.fixed[out->param] = 1;
+    memcpy(w.q, q, sizeof(w.q));
+    for (int k = 1; k <= POINTS && isfinite(to); k++) {
+        double v = from + 1.4 * (to - from) * k / POINTS;
+        record(out, v, deviance_at(&w, v), is_log);
+    }
+}
+
 int profile_of_fit(struct profile *out, const struct surface_fit *fit,
                    const struct surface_data *d, int param, double level,
                    struct err *e)
@@ -185,6 +209,10 @@ int profile_of_fit(struct profile *out, const struct surface_fit *fit,
     form_to_internal(q, &fit->s, &p.frame);
     double f = problem_solve(q, NULL, &p, NULL);
     profile_run(out, &p, q, f, param, level);
+    if (!(out->open & 1))
+        fill(out, &p, q, f, out->lo);
+    if (!(out->open & 2))
+        fill(out, &p, q, f, out->hi);
     problem_release(&p);
     return 0;
 }

@@ -33,7 +33,8 @@ struct profile {
 void profile_run(struct profile *out, const struct problem *p, const double *q,
                  double f, int param, double level);
 
-/* A profile for plots: as above from a finished fit and its data. */
+/* A profile for plots: as above from a finished fit and its data, and at values
+ * in between, so that the points make a curve. */
 int profile_of_fit(struct profile *out, const struct surface_fit *fit,
                    const struct surface_data *d, int param, double level,
                    struct err *e);

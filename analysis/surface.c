@@ -38,6 +38,11 @@ static const char *const method_names[METHODS] = {
     [METHOD_VARPRO] = "varpro",
     [METHOD_GRID] = "grid",
 };
+static const char *const refit_names[REFITS] = {
+    [REFIT_VARPRO] = "varpro",
+    [REFIT_GRID] = "grid",
+    [REFIT_ENDS] = "ends",
+};
 
 static int parse(const char *name, const char *const *names, int n)
 {
@@ -65,6 +70,16 @@ const char *surface_method_name(enum surface_method m)
 int surface_method_parse(const char *name)
 {
     return parse(name, method_names, METHODS);
+}
+
+const char *surface_refit_name(enum surface_refit_how h)
+{
+    return refit_names[h];
+}
+
+int surface_refit_parse(const char *name)
+{
+    return parse(name, refit_names, REFITS);
 }
 
 /* The sum that is minimised, as it is reported. */
@@ -206,9 +221,10 @@ static int profile_all(struct surface_fit *f, double *q, double *value,
 {
     struct profile pr;
 
+    for (int i = 0; i < SURFACE_MAX; i++)
+        f->profile_lo[i] = f->profile_hi[i] = NAN;
     for (int i = 0; i < p->info->n; i++) {
         enum surface_role r = p->info->role[i];
-        f->profile_lo[i] = f->profile_hi[i] = NAN;
         if (!f->options.profile || r == ROLE_A || r == ROLE_B || r == ROLE_FREE)
             continue;
         profile_run(&pr, p, q, *value, i, f->options.level);
@@ -285,24 +301,46 @@ out:
     return rc;
 }
 
-int surface_refit(struct surface_fit *f, const struct surface_data *d,
-                  struct err *e)
+int surface_ends(struct start_ends *s, const struct surface_fit *f,
+                 const struct surface_data *d, struct err *e)
+{
+    struct problem p;
+    int rc = problem_init(&p, d, &f->options, e);
+
+    memset(s, 0, sizeof(*s));
+    if (rc == 0)
+        rc = start_ends_find(s, &p, f->options.threads, e);
+    problem_release(&p);
+    return rc;
+}
+
+/* Candidates for the optimum of p; their number, or -1. */
+static int candidates(double (*from)[SURFACE_MAX], const struct problem *p,
+                      const struct start_ends *s, struct err *e)
+{
+    struct multistart m;
+
+    if (!s && p->o.refit != REFIT_GRID)
+        return p->info->map[1] >= 0 ? varpro_search(from, 2, p, 12, NULL) : 0;
+    if (s ? multistart_from(&m, s, p, 1, e) : multistart(&m, p, 1, e))
+        return -1;
+    memcpy(from[0], m.q, sizeof(m.q));
+    return 1;
+}
+
+int surface_refit_from(struct surface_fit *f, const struct surface_data *d,
+                       const struct start_ends *s, struct err *e)
 {
     double from[VARPRO_MAX + 1][SURFACE_MAX], q[SURFACE_MAX];
-    struct multistart m;
     struct problem p;
     size_t reached;
-    int n = 0, rc = -1;
+    int n, rc = -1;
 
     if (problem_init(&p, d, &f->options, e))
         goto out;
-    if (f->options.refit_grid) {
-        if (multistart(&m, &p, 1, e))
-            goto out;
-        memcpy(from[n++], m.q, sizeof(m.q));
-    } else if (p.info->map[1] >= 0) {
-        n = varpro_search(from, 2, &p, 12, NULL);
-    }
+    n = candidates(from, &p, s, e);
+    if (n < 0)
+        goto out;
     form_to_internal(from[n++], &f->s, &p.frame);
     double value = polish(q, from, n, &p, &reached);
     if (!isfinite(value)) {
@@ -319,4 +357,10 @@ int surface_refit(struct surface_fit *f, const struct surface_data *d,
 out:
     problem_release(&p);
     return rc;
+}
+
+int surface_refit(struct surface_fit *f, const struct surface_data *d,
+                  struct err *e)
+{
+    return surface_refit_from(f, d, NULL, e);
 }

@@ -70,16 +70,22 @@ struct surface_data {
     const double *size, *tokens, *loss, *unique, *weight;
 };
 
+/* How surface_refit looks for the optimum of other weights: by variable
+ * projection; by all starts of the grid again; or from where the first descents
+ * of the starts ended, which is the work of once for all resamples. */
+enum surface_refit_how { REFIT_VARPRO, REFIT_GRID, REFIT_ENDS };
+#define REFITS 3
+
 struct surface_options {
     enum surface_form form;
     enum surface_objective objective;
     enum surface_method method;
-    double delta;   /* of Huber; 1e-3 */
-    double over;    /* of asymmetric; 10 */
-    double level;   /* of the profile intervals; 0.9 */
-    int profile;    /* profile every exponent: intervals and identifiability */
-    int threads;    /* of the grid of starts; 0 or 1: none */
-    int refit_grid; /* surface_refit searches by the grid of starts, too */
+    double delta; /* of Huber; 1e-3 */
+    double over;  /* of asymmetric; 10 */
+    double level; /* of the profile intervals; 0.9 */
+    int profile;  /* profile every exponent: intervals and identifiability */
+    int threads;  /* of the grid of starts; 0 or 1: none */
+    enum surface_refit_how refit; /* how a resample is searched */
 };
 /* chinchilla, huber, varpro, 1e-3, 10, 0.9, profile on. */
 extern const struct surface_options surface_defaults;
@@ -123,6 +129,15 @@ int surface_fit(struct surface_fit *f, const struct surface_data *d,
 int surface_refit(struct surface_fit *f, const struct surface_data *d,
                   struct err *e);
 
+struct start_ends; /* analysis/multistart.h */
+
+/* For REFIT_ENDS: where the first descents on d end; free with
+ * start_ends_release().  Then refits of the same rows with other weights. */
+int surface_ends(struct start_ends *s, const struct surface_fit *f,
+                 const struct surface_data *d, struct err *e);
+int surface_refit_from(struct surface_fit *f, const struct surface_data *d,
+                       const struct start_ends *s, struct err *e);
+
 /* L at (size, tokens); unique: NaN when not repeated. */
 double surface_loss(const struct surface *s, double size, double tokens,
                     double unique);
@@ -154,5 +169,7 @@ const char *surface_objective_name(enum surface_objective o);
 int surface_objective_parse(const char *name);
 const char *surface_method_name(enum surface_method m);
 int surface_method_parse(const char *name);
+const char *surface_refit_name(enum surface_refit_how h);
+int surface_refit_parse(const char *name);
 
 #endif

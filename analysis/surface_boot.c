@@ -1,6 +1,7 @@
 /* The bootstrap of a surface fit. */
 #include "analysis/surface_boot.h"
 
+#include "analysis/multistart.h"
 #include "analysis/surface_form.h"
 #include "base/mem.h"
 
@@ -26,7 +27,8 @@ const char *surface_boot_name(enum surface_form f, int k)
 struct refits {
     const struct surface_fit *fit;
     const struct surface_data *d;
-    double *weight; /* (workers, n) */
+    double *weight;                /* (workers, n) */
+    const struct start_ends *ends; /* of REFIT_ENDS, else NULL */
 };
 
 static void stats_of(double *stat, const struct surface_fit *f)
@@ -50,7 +52,7 @@ static int refit(double *stat, const size_t *idx, size_t m, int worker,
     for (size_t i = 0; i < m; i++)
         w[idx[i]] += r->d->weight ? r->d->weight[idx[i]] : 1;
     d.weight = w;
-    if (surface_refit(&f, &d, NULL))
+    if (surface_refit_from(&f, &d, r->ends, NULL))
         return -1;
     stats_of(stat, &f);
     return 0;
@@ -63,13 +65,20 @@ int surface_bootstrap(struct bootstrap *b, const struct surface_fit *fit,
 {
     double estimate[SURFACE_MAX + 1];
     size_t workers = o->threads > 1 ? (size_t)o->threads : 1;
-    struct refits r = {fit, d, NULL};
+    struct refits r = {fit, d, NULL, NULL};
+    struct start_ends ends = {0};
 
+    if (fit->options.refit == REFIT_ENDS) {
+        if (surface_ends(&ends, fit, d, e))
+            return -1;
+        r.ends = &ends;
+    }
     r.weight = xmalloc((workers * d->n + 1) * sizeof(*r.weight));
     stats_of(estimate, fit);
     int rc =
         bootstrap_run(b, o, d->n, group, n_groups, estimate,
                       (size_t)surface_boot_stats(fit->s.form), refit, &r, e);
     free(r.weight);
+    start_ends_release(&ends);
     return rc;
 }

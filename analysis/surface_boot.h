@@ -2,8 +2,10 @@
  *
  * Every resample is fitted again by variable projection over a grid of
  * exponents of its own and from the optimum of the data, so a resample whose
- * best surface lies elsewhere is found there.  Rows drawn several times weigh
- * as much. */
+ * best surface lies elsewhere is found there.  With options.refit all starts of
+ * the grid descend again; or their first descents, on points of the data, are
+ * made once, and each resample goes on from where they ended.  Rows drawn
+ * several times weigh as much. */
 #ifndef LOGLOG_ANALYSIS_SURFACE_BOOT_H
 #define LOGLOG_ANALYSIS_SURFACE_BOOT_H
 

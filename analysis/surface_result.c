@@ -61,7 +61,24 @@ static double a_se(const struct surface_fit *f)
                 2 * da * db * f->cov[i * n + j]);
 }
 
+/* Huber's delta is so far below the residuals that the fit is a median, whose
+ * resamples only BCa makes an interval of that covers (docs/fits.md,
+ * Coverage). */
+static int is_median(const struct surface_fit *f, const struct surface_data *d)
+{
+    double unit = 0;
+
+    for (size_t i = 0; i < d->n; i++)
+        unit += f->options.objective == OBJECTIVE_HUBER_RAW
+                    ? d->loss[i] / (double)d->n
+                    : 1 / (double)d->n;
+    return (f->options.objective == OBJECTIVE_HUBER ||
+            f->options.objective == OBJECTIVE_HUBER_RAW) &&
+           f->options.delta < 0.4 * f->resid_sd * unit;
+}
+
 static void add_params(struct fit_result *r, const struct surface_fit *f,
+                       const struct surface_data *d,
                        const struct bootstrap *boot, enum boot_kind kind,
                        double level)
 {
@@ -84,6 +101,13 @@ static void add_params(struct fit_result *r, const struct surface_fit *f,
     if (fell_back)
         fit_result_text(r, "interval_note",
                         "bca was undefined for some parameters: percentile");
+    else if (boot && kind != BOOT_BCA && is_median(f, d))
+        fit_result_text(r, "interval_note",
+                        kind == BOOT_BASIC
+                            ? "basic falls short where delta is far below the "
+                              "residuals: bca, or a larger delta"
+                            : "percentile runs wide where delta is far below "
+                              "the residuals: bca, or a larger delta");
 }
 
 static void add_diagnostics(struct fit_result *r, const struct surface_fit *f,
@@ -172,7 +196,7 @@ void surface_result(struct fit_result *r, const struct surface_fit *f,
     r->n = f->n;
     r->objective = f->objective;
     r->level = level;
-    add_params(r, f, boot, kind, level);
+    add_params(r, f, d, boot, kind, level);
     add_diagnostics(r, f, d, factor);
     add_profiles(r, f);
     add_weak(r, f);

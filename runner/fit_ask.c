@@ -37,16 +37,17 @@ static const struct row {
      "COL", "loss or bpb"},
     {"bootstrap", OPT_INT, AT(bootstrap), NULL, "N", "resamples"},
     {"interval", OPT_STRING, AT(interval_name),
-     " surface power isoflop hyper loss curve ", "KIND",
+     " surface power isoflop hyper loss curve collapse ", "KIND",
      "of the bootstrap: bca (usual of surface and power), percentile, basic"},
     {"resample", OPT_STRING, AT(resample), " surface isoflop ", "WHAT",
      "surface: runs, trunks (the group), budgets, cells, seeds or a column; "
      "isoflop: budgets, noise, trunks"},
     {"indices", OPT_STRING, AT(indices),
-     " surface power isoflop hyper loss curve ", "FILE",
+     " surface power isoflop hyper loss curve collapse ", "FILE",
      "draws of the bootstrap, one resample a line"},
     {"refit", OPT_STRING, AT(refit), " surface ", "HOW",
-     "surface: resamples by varpro (usual) or grid (all starts again)"},
+     "surface: resamples by varpro (usual), grid (all starts again) or ends "
+     "(where their first descents ended)"},
     {"level", OPT_DOUBLE, AT(level), NULL, "P", "of intervals (0.9)"},
     {"seed", OPT_INT, AT(seed), NULL, "S", "of resampling (1)"},
     {"holdout", OPT_STRING, AT(holdout), " surface ", "SPEC",
@@ -133,8 +134,9 @@ int fit_ask_check(struct fit_ask *a, const char *law, struct err *e)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].laws && given(a, &rows[i]) && !has(rows[i].laws, law))
-            return err_set(e, ERR_USAGE, "--%s is not for --law %s, but for%s",
-                           rows[i].name, law, rows[i].laws);
+            return err_set(
+                e, ERR_USAGE, "--%s is not for --law %s, but for%.*s",
+                rows[i].name, law, (int)strlen(rows[i].laws) - 1, rows[i].laws);
     usual(&a->delta, 1e-3);
     usual(&a->over, 10);
     usual(&a->level, 0.9);

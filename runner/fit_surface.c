@@ -27,9 +27,9 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
                    struct err *e)
 {
     const char *forms[SURFACE_FORMS], *objectives[OBJECTIVES];
-    const char *methods[METHODS];
+    const char *methods[METHODS], *refits[REFITS];
     int form = SURFACE_CHINCHILLA, objective = OBJECTIVE_HUBER;
-    int method = METHOD_VARPRO;
+    int method = METHOD_VARPRO, refit = REFIT_VARPRO;
 
     for (int i = 0; i < SURFACE_FORMS; i++)
         forms[i] = surface_form_name((enum surface_form)i);
@@ -37,13 +37,22 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
         objectives[i] = surface_objective_name((enum surface_objective)i);
     for (int i = 0; i < METHODS; i++)
         methods[i] = surface_method_name((enum surface_method)i);
+    for (int i = 0; i < REFITS; i++)
+        refits[i] = surface_refit_name((enum surface_refit_how)i);
     if (fit_word(&form, "form", ask->form, surface_form_parse, forms,
                  SURFACE_FORMS, e) ||
         fit_word(&objective, "objective", ask->objective,
                  surface_objective_parse, objectives, OBJECTIVES, e) ||
         fit_word(&method, "method", ask->method, surface_method_parse, methods,
-                 METHODS, e))
+                 METHODS, e) ||
+        fit_word(&refit, "refit", ask->refit, surface_refit_parse, refits,
+                 REFITS, e))
         return -1;
+    if (form == SURFACE_FARSEER &&
+        (method == METHOD_GRID || refit != REFIT_VARPRO))
+        return err_set(e, ERR_USAGE,
+                       "the form farseer has no grid of starts: --method and "
+                       "--refit varpro alone");
     *o = surface_defaults;
     o->form = (enum surface_form)form;
     o->objective = (enum surface_objective)objective;
@@ -52,11 +61,7 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
     o->over = ask->over;
     o->level = ask->level;
     o->threads = ask->threads;
-    if (ask->refit && strcmp(ask->refit, "grid") != 0 &&
-        strcmp(ask->refit, "varpro") != 0)
-        return err_set(e, ERR_USAGE, "--refit %.60s: expected varpro or grid",
-                       ask->refit);
-    o->refit_grid = ask->refit && strcmp(ask->refit, "grid") == 0;
+    o->refit = (enum surface_refit_how)refit;
     return 0;
 }
 

@@ -237,6 +237,43 @@ static void refits_are_fits(void **state)
     synthetic_release(&s);
 }
 
+/* From where the first descents of all starts ended, a resample comes to the
+ * same fit as from all starts again. */
+static void ends_are_as_good_as_starts(void **state)
+{
+    struct surface_options o = surface_defaults;
+    struct surface_fit f, again, from_ends;
+    struct start_ends ends;
+    struct synthetic s;
+    struct err e;
+    struct rng r = {10, RNG_TEST, 0};
+    size_t all = 0;
+
+    (void)state;
+    synthetic_grid(&s, &chinchilla, 10, 0.01, 23);
+    o.profile = 0;
+    o.refit = REFIT_GRID;
+    ok(surface_fit(&f, &s.data, &o, &e));
+    ok(surface_ends(&ends, &f, &s.data, &e));
+    for (size_t i = 0; i < ends.n; i++)
+        all += ends.starts[i];
+    assert_int_equal(all, 4500);
+    assert_true(ends.n > 1 && ends.n < 2250);
+    for (int trial = 0; trial < 3; trial++) {
+        double w[100] = {0};
+        for (int i = 0; i < 100; i++)
+            w[rng_next_below(&r, 100)]++;
+        s.data.weight = w;
+        from_ends = again = f;
+        ok(surface_refit_from(&from_ends, &s.data, &ends, &e));
+        ok(surface_refit(&again, &s.data, &e));
+        near(from_ends.objective, again.objective, 1e-9);
+        near(from_ends.s.p[3], again.s.p[3], 1e-5);
+    }
+    start_ends_release(&ends);
+    synthetic_release(&s);
+}
+
 /* The spread of refits is the spread of fits to fresh noise. */
 static void bootstrap_errors_are_those_of_new_data(void **state)
 {
@@ -284,6 +321,7 @@ int main(void)
         cmocka_unit_test(methods_agree),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(refits_are_fits),
+        cmocka_unit_test(ends_are_as_good_as_starts),
         cmocka_unit_test(bootstrap_errors_are_those_of_new_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
