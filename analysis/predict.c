@@ -37,7 +37,7 @@ static void choose_shape(struct prediction *p, const struct laws *l)
     p->D = p->flops / p->M;
     p->tokens_per_param = p->D / p->params;
     if (fabs(log(p->M / p->M_opt)) > log(1.5))
-        str_addf(&p->how,
+        str_addf(&p->here,
                  "shape: the nearest the shape rule makes has M %.3g, not "
                  "%.3g\n",
                  p->M, p->M_opt);
@@ -205,17 +205,14 @@ static void being_off(struct prediction *p, const struct laws *l)
     }
 }
 
-static void say_loss(struct prediction *p, const struct laws *l,
-                     const struct curve_forecast *c, double cost)
+static void say_loss(struct prediction *p, const struct laws *l, double cost)
 {
     str_addf(
         &p->how,
-        "loss: law of the %s over %d budgets, averaged over E and the exponent "
-        "(E + k C^-p says %.4f, k C^-p %.4f)",
-        l->isoflop.metric_bpb ? "bits per byte" : "loss", l->curve.n, c->with_E,
-        c->pure);
+        "loss: law of the %s over %d budgets, averaged over E and the exponent",
+        l->isoflop.metric_bpb ? "bits per byte" : "loss", l->curve.n);
     if (cost > 5e-5)
-        str_addf(&p->how, ", plus %.2f %% for the shape", 100 * cost);
+        str_addf(&p->here, "loss: %.2f %% of it for the shape\n", 100 * cost);
     if (isfinite(l->isoflop.noise))
         str_addf(&p->how, "; one run in the interval, seed SD %.2f %%\n",
                  100 * l->isoflop.noise);
@@ -257,15 +254,16 @@ static void forecast(struct prediction *p, const struct laws *l)
     p->bpb = c.loss * (1 + cost);
     p->lo = c.run_ci[0] * (1 + cost);
     p->hi = c.run_ci[1] * (1 + cost);
-    say_loss(p, l, &c, cost);
+    say_loss(p, l, cost);
     add_opinion(p, "average over E and p", p->bpb, p->lo, p->hi, p->M_opt);
     add_opinion(p, "E + k C^-p", c.with_E * (1 + cost), NAN, NAN, NAN);
     add_opinion(p, "k C^-p", c.pure * (1 + cost), NAN, NAN, NAN);
     surface = ask_surface(p, l);
     ask_others(p, l);
     if (isfinite(surface) && (surface < p->lo || surface > p->hi)) {
-        str_addf(&p->how, "the interval is stretched to the surface's %.4f\n",
+        str_addf(&p->here, "interval: stretched to the surface's %.4f\n",
                  surface);
+        p->stretched = 1;
         p->lo = fmin(p->lo, surface);
         p->hi = fmax(p->hi, surface);
     }
@@ -302,6 +300,7 @@ int predict(struct prediction *p, const struct laws *l, double flops,
                        flops);
     memset(p, 0, sizeof *p);
     str_init(&p->how);
+    str_init(&p->here);
     p->surfaces_lo = p->surfaces_hi = NAN;
     p->flops = flops;
     p->level = l->opts.level;
@@ -321,5 +320,6 @@ int predict(struct prediction *p, const struct laws *l, double flops,
 void prediction_release(struct prediction *p)
 {
     str_release(&p->how);
+    str_release(&p->here);
     memset(p, 0, sizeof *p);
 }

@@ -97,7 +97,10 @@ struct prediction {
     char settle[320];  /* what would settle what is not identified, and its
                           flops; "" if all is */
     double settle_flops;
-    struct str how; /* lines: how allocation, lr, batch, loss were got */
+    struct str how;  /* lines: how allocation, lr, batch, loss were got; the
+                        same at every budget */
+    struct str here; /* lines: what is so at this budget alone */
+    int stretched;   /* the interval, to the surface's loss */
     struct opinion opinion[PREDICT_OPINIONS];
     int n_opinion;
     /* the cost of being off: relative excess loss at 0.5x and 2x M_opt (same
@@ -126,7 +129,8 @@ char *prediction_json(const struct prediction *p);
 /* The same for people, several lines. */
 void prediction_print(struct str *out, const struct prediction *p);
 
-/* One line for a budget in `predict --table`; NULL prediction: the head. */
+/* One line for a budget in `predict --table`; NULL prediction: the head.  A
+ * star: the interval is stretched to the surface's loss. */
 void prediction_row(struct str *out, const struct prediction *p);
 
 #endif

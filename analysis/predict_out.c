@@ -26,18 +26,15 @@ static json_t *pair(double lo, double hi)
     return a;
 }
 
-/* `how` is lines; JSON has them as a list. */
-static json_t *lines(const char *text)
+/* Lines of text, onto a list of JSON. */
+static void add_lines(json_t *list, const char *text)
 {
-    json_t *list = json_array();
-
     while (*text) {
         size_t n = strcspn(text, "\n");
         if (n)
             json_array_append_new(list, json_stringn(text, n));
         text += n + (text[n] == '\n');
     }
-    return list;
 }
 
 static json_t *opinions(const struct prediction *p)
@@ -100,7 +97,7 @@ static void set_loss(json_t *o, const struct prediction *p)
 
 char *prediction_json(const struct prediction *p)
 {
-    json_t *o = json_object(), *id = json_object();
+    json_t *o = json_object(), *id = json_object(), *how = json_array();
     char *text;
 
     set(o, "flops", p->flops);
@@ -130,7 +127,9 @@ char *prediction_json(const struct prediction *p)
     json_object_set_new(o, "settle",
                         p->settle[0] ? json_string(p->settle) : json_null());
     set(o, "settle_flops", p->settle[0] ? p->settle_flops : NAN);
-    json_object_set_new(o, "how", lines(p->how.text));
+    add_lines(how, p->how.text);
+    add_lines(how, p->here.text);
+    json_object_set_new(o, "how", how);
     json_object_set_new(o, "opinions", opinions(p));
     text = json_dumps(o, JSON_REAL_PRECISION(17));
     BUG_ON(!text);
@@ -177,6 +176,16 @@ static void print_off(struct str *out, const struct prediction *p)
     }
 }
 
+static void print_lines(struct str *out, const char *t)
+{
+    while (*t) {
+        size_t n = strcspn(t, "\n");
+        if (n)
+            str_addf(out, "  %.*s\n", (int)n, t);
+        t += n + (t[n] == '\n');
+    }
+}
+
 void prediction_print(struct str *out, const struct prediction *p)
 {
     const struct model_spec *m = &p->choice.model;
@@ -208,12 +217,8 @@ void prediction_print(struct str *out, const struct prediction *p)
         str_addf(out, "  the surfaces differ by %.2f %%\n",
                  100 * (p->surfaces_hi / p->surfaces_lo - 1));
     str_add(out, "how\n");
-    for (const char *t = p->how.text; *t;) {
-        size_t n = strcspn(t, "\n");
-        if (n)
-            str_addf(out, "  %.*s\n", (int)n, t);
-        t += n + (t[n] == '\n');
-    }
+    print_lines(out, p->how.text);
+    print_lines(out, p->here.text);
     if (p->settle[0])
         str_addf(out, "to settle what is not identified\n  %s\n", p->settle);
 }
@@ -221,20 +226,26 @@ void prediction_print(struct str *out, const struct prediction *p)
 void prediction_row(struct str *out, const struct prediction *p)
 {
     if (!p) {
-        str_addf(out, "%-9s %7s %9s %9s %9s %8s %10s %9s %9s  %s\n", "flops",
-                 "decades", "M", "N", "D", "tok/par", "shape", "batch", "lr",
-                 "loss (interval)");
+        str_addf(out, "%-9s %7s %9s %9s %9s %8s %10s %9s %9s %8s  %s\n",
+                 "flops", "decades", "M", "N", "D", "tok/par", "shape", "batch",
+                 "lr", "surfaces", "loss (interval)");
         return;
     }
     str_addf(out,
              "%-9.3g %7.2f %9.3g %9.3g %9.3g %8.3g %4lldx%-5lld %9.4g "
-             "%9.3g  ",
+             "%9.3g ",
              p->flops, p->decades, p->M, p->N, p->D, p->tokens_per_param,
              (long long)p->choice.model.n_layer,
              (long long)p->choice.model.d_model, (double)p->choice.batch_tokens,
              p->lr);
+    if (isfinite(p->surfaces_lo))
+        str_addf(out, "%6.2f %%  ",
+                 100 * (p->surfaces_hi / p->surfaces_lo - 1));
+    else
+        str_addf(out, "%8s  ", "-");
     if (p->loss_identified)
-        str_addf(out, "%.4f (%.4f to %.4f)\n", p->bpb, p->lo, p->hi);
+        str_addf(out, "%.4f (%.4f to %.4f)%s\n", p->bpb, p->lo, p->hi,
+                 p->stretched ? "*" : "");
     else
         str_add(out, "refused\n");
 }

@@ -84,6 +84,8 @@ static void print_text(const struct design *d)
     } line[] = {{"now", d->sd_before},
                 {"with these runs", d->sd_after},
                 {"with the fixed 8 x 10 grid", d->sd_fixed}};
+    double least = INFINITY;
+    int runs = 0;
 
     printf("optimal %s at %.3g flops: %.5g\n", goal, d->o.target, d->value);
     for (size_t i = 0; i < ARRAY_LEN(line); i++)
@@ -91,7 +93,14 @@ static void print_text(const struct design *d)
             printf("  %-28s %+.2f %% .. %+.2f %% (%g %%)\n", line[i].what,
                    100 * expm1(-z * line[i].sd), 100 * expm1(z * line[i].sd),
                    100 * d->o.level);
-    printf("\n%.3g flops of %.3g:\n", d->spent, d->o.flops);
+    for (size_t i = 0; i < d->n; i++) {
+        runs += d->run[i].repeats;
+        least = fmin(least, d->run[i].flops);
+    }
+    printf(
+        "\n%.3g flops of %.3g in %d runs%s, the smallest of %.3g (--least):\n",
+        d->spent, d->o.flops, runs,
+        runs == d->o.most ? ", the most allowed (--runs)" : "", least);
     printf("  %-10s %-10s %-10s %-10s %-5s %s\n", "size", "tokens",
            "tokens/size", "flops", "runs", "sd after");
     for (size_t i = 0; i < d->n; i++)

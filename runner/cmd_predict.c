@@ -49,7 +49,8 @@ static void print_head(void)
     str_release(&out);
 }
 
-/* What a table leaves out: how the laws were got. */
+/* What a table leaves out: how the laws were got, which is the same for all
+ * its rows, and what its columns are. */
 static void print_notes(const struct laws *l)
 {
     struct prediction p;
@@ -58,7 +59,14 @@ static void print_notes(const struct laws *l)
     if (predict(&p, l, l->flops_top, NULL))
         return;
     str_init(&out);
-    str_addf(&out, "\n%s", p.how.text);
+    str_addf(&out,
+             "\ndecades: beyond the largest budget of the runs; surfaces: by "
+             "how much the forms of\nthe surface differ in the loss there; "
+             "interval: %.0f %% of one run, a * where it was\nstretched to "
+             "what the surface says.  All opinions: --flops C\n%s",
+             100 * p.level, p.how.text);
+    if (p.refused[0])
+        str_addf(&out, "loss: refused: %s\n", p.refused);
     if (p.settle[0])
         str_addf(&out, "to settle what is not identified: %s\n", p.settle);
     fputs(out.text, stdout);

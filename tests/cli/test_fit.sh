@@ -46,6 +46,8 @@ says '^  condition'
 for f in loss residuals profile-E profile-alpha profile-beta; do
     if grep -q '</svg>' "figures/surface-$f.svg"; then ok; else not_ok "no figure $f"; fi
 done
+if [ "$(grep -o '<circle' figures/surface-profile-alpha.svg | wc -l)" -gt 20 ]; then ok
+else not_ok 'the profile is no curve'; fi
 for form in chinchilla tied power skaling farseer; do
     run "$LOGLOG" fit --points runs.csv --map "$map" --law surface --form $form
     says "^law surface $form"
@@ -79,9 +81,13 @@ exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law power --x n --y loss
 
 # ---- bootstrap: what is drawn, and draws from a file
 exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface \
-    --bootstrap 100 --resample budgets --interval basic
+    --bootstrap 100 --resample budgets --interval basic --delta 1e-4
 says 'bootstrap_groups +8'
 says '90 % basic'
+says 'interval_note +basic falls short'
+exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface \
+    --bootstrap 20 --refit ends
+says 'bootstrap_good +20'
 awk "$rng"' BEGIN { s = 11; for (r = 0; r < 60; r++) {
     for (k = 0; k < 80; k++) printf "%d ", int(80 * u()); print "" } }' </dev/null >draws
 exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface --indices draws
@@ -114,6 +120,7 @@ says '^  over +1/2 '
 says 'the surfaces differ by'
 exits 0 "$LOGLOG" predict --points runs.csv --map "$map" --flops 1e21 --json
 exits 0 "$LOGLOG" predict a.db --table
+says '^flops .* surfaces +loss'
 if [ "$(grep -c '^1e+' out)" -eq 10 ]; then ok; else not_ok 'not 10 rows, 1e17 to 1e26'; fi
 exits 0 "$LOGLOG" design a.db --flops 1e20 --target 1e22
 says 'with these runs'
@@ -141,6 +148,7 @@ awk "$rng"' BEGIN { s = 3; print "run,size,step,flops,seed,loss"
 exits 0 "$LOGLOG" fit --points sizes.csv --law collapse --L0 1.7 --plots figures \
     --map 'group=run,stage=size,steps=step,flops=flops,seed=seed,loss=loss'
 says 'supercollapse +yes'
+says '^  scatter .* 90 % percentile'
 says '^  cells +4'
 
 # ---- what --json prints is what docs/fit-json.md says, key by key
