@@ -48,7 +48,8 @@ int cudnn_open(struct cudnn_library *l, struct err *e)
     version = l->version();
     if (version < OLDEST) {
         LIBRARY_CLOSE(l->file);
-        return err_set(e, ERR_ENV, "cuDNN %zu.%zu.%zu is too old: %d.%d.%d",
+        return err_set(e, ERR_ENV,
+                       "cuDNN %zu.%zu.%zu is too old: %d.%d.%d is needed",
                        version / 10000, version / 100 % 100, version % 100,
                        OLDEST / 10000, OLDEST / 100 % 100, OLDEST % 100);
     }

@@ -68,10 +68,10 @@ static void *janitor;
 /* Making a fiber costs milliseconds: kept, and dealt out differently from one
  * block to the next, so that thread i never keeps one. */
 static std::vector<void *> tsan_fibers[2];
+const size_t EDGES = 16 + 64 * 16 * 16;
 #else
 static char edge_space[64 << 10];
 #endif
-const size_t EDGES = 16 + 64 * 16 * 16;
 
 extern "C" void cuemu_set_order(int o, unsigned seed)
 {
