@@ -161,7 +161,11 @@ void fit_result_print(struct str *out, const struct fit_result *r)
     str_add(out, "\n\n");
     for (size_t i = 0; i < r->n_params; i++) {
         const struct fit_param *p = &r->param[i];
-        str_addf(out, "  %-12s %-14.8g", p->name, p->value);
+        if (isnan(p->value)) {
+            str_addf(out, "  %-14s not known\n", p->name);
+            continue;
+        }
+        str_addf(out, "  %-14s %-14.8g", p->name, p->value);
         if (isfinite(p->se))
             str_addf(out, " se %-10.4g", p->se);
         if (!isnan(p->lo) || !isnan(p->hi))
