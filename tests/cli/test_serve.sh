@@ -113,7 +113,10 @@ get 200 / -I
 get 200 /
 claim 'nothing from elsewhere' test -z "$(grep -oE '(src|href)="[^/#]' body)"
 
-# ---- what is answered
+# ---- what is answered, while somebody asks for what never ends
+curl -s -m 60 -o slow.body -w '%{http_code}' -H "Authorization: Bearer $token" \
+    "$site/api/query?q=WITH%20RECURSIVE%20c(x)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20x%2B1%20FROM%20c)%20SELECT%20sum(x)%20FROM%20c" >slow.code &
+slow=$!
 get 200 '/api/status?events=5'
 run "$LOGLOG" status --json tiny.db
 claim 'the status is that of the command' python3 -c "import json
@@ -154,7 +157,8 @@ for sql in 'DELETE%20FROM%20run' "ATTACH%20'x'%20AS%20y" \
     'PRAGMA%20journal_mode=delete' '1)%3BDELETE%20FROM%20run--' '@nothing'; do
     get 400 "/api/query?q=$sql"
 done
-get 503 '/api/query?q=WITH%20RECURSIVE%20c(x)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20x%2B1%20FROM%20c)%20SELECT%20sum(x)%20FROM%20c'
+wait "$slow"
+claim 'a query has its time, others meanwhile theirs' test "$(cat slow.code)" = 503
 # settled: until nothing is being fitted; a request waits a second for it.
 settled() {
     for _ in $(seq 60); do
