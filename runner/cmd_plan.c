@@ -66,7 +66,7 @@ static void print_gpu(const struct plan_view *v)
     if (v->gpu.runs)
         printf("prediction %zu runs on %d %s each: bytes and flops of the "
                "kernels are counted, speeds\n           are the data sheet's "
-               "times an assumed efficiency, nothing was timed: MFU\n"
+               "times what an H100 reached of them: MFU\n"
                "           %.3g to %.3g %%, communication at most %.3g %% of a "
                "step\n",
                v->gpu.runs, v->gpu.gang, v->chip->name, 100 * v->gpu.least_mfu,

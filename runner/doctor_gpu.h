@@ -1,7 +1,7 @@
 /* doctor_gpu: is the GPU code right on this machine's GPUs?  The kernels' own
  * tests, a training comparison with the CPU, a gang over NCCL and a table of
  * throughput, each in processes of their own with a time-out, and one verdict.
- * It completes the proof of docs/gpu.md, which was made without a GPU. */
+ * docs/gpu.md has what it said on an H100. */
 #ifndef LOGLOG_RUNNER_DOCTOR_GPU_H
 #define LOGLOG_RUNNER_DOCTOR_GPU_H
 

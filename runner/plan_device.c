@@ -55,8 +55,8 @@ static void print_text(const struct run_spec *s, const struct gpu_prediction *p,
 
     model_count(&c, &s->model);
     printf("A prediction: bytes and flops of the kernels are counted, speeds "
-           "are those of the\ndata sheet times an assumed efficiency, and "
-           "nothing was timed on a GPU.\n\n");
+           "are those of the\ndata sheet times what an H100 reached of them "
+           "(docs/gpu.md).\n\n");
     printf("model      %" PRId64 " layers of %" PRId64 ", %.3g parameters, "
            "%.3g flops a token (M), vocab %" PRId64 "\n",
            s->model.n_layer, s->model.d_model, c.params, c.M, s->model.vocab);

@@ -293,7 +293,7 @@ static double seconds_of(const struct gpu_kernel *k,
     double busy = fmax(k->flops / (chip->flops * eff),
                        k->bytes / (chip->bandwidth * GPU_EFF_MEMORY));
 
-    return fmax(busy, k->launches * GPU_LAUNCH);
+    return busy + k->launches * GPU_LAUNCH;
 }
 
 /* ZeRO-1: gradients reduce-scattered in fp32 while the last micro-batch is on

@@ -3,8 +3,7 @@
  * The bytes and flops of each kernel are those that the engine of trainer/cuda
  * makes, counted when it runs on the emulator (tests/cuda/test_counts.cpp
  * compares them with the table in gpu_model.c, kernel by kernel).  Speeds are
- * those of the chips' data sheets times an assumed efficiency.  No step has
- * been timed on a GPU. */
+ * those of the chips' data sheets times an efficiency that one H100 showed. */
 #ifndef LOGLOG_SWEEP_GPU_MODEL_H
 #define LOGLOG_SWEEP_GPU_MODEL_H
 
@@ -32,11 +31,12 @@ const struct gpu_chip *gpu_chip_of(const char *device);
 
 #define GPU_NODE 8 /* GPUs that `link` joins */
 
-/* What of the peak is assumed to be reached: by cuBLASLt, by attention with
- * mma.sync, by memory, by NCCL; and the seconds that a launch takes. */
-#define GPU_EFF_GEMM 0.65
-#define GPU_EFF_FLASH 0.30
-#define GPU_EFF_MEMORY 0.80
+/* What of the peak is reached: by cuBLASLt, by attention with mma.sync, by
+ * memory (an H100, d_model 1024, kernel by kernel; docs/gpu.md), by NCCL (not
+ * measured); and the seconds that a kernel takes however little it does. */
+#define GPU_EFF_GEMM 0.70
+#define GPU_EFF_FLASH 0.135
+#define GPU_EFF_MEMORY 0.85
 #define GPU_EFF_LINK 0.75
 #define GPU_LAUNCH 4e-6
 

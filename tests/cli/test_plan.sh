@@ -59,7 +59,7 @@ plan --device h100
 claim "of a gang: time of four devices, and communication" \
     "all(close(r['seconds'], 4 * r['step_seconds'] * (r['steps'] - r['trunk_step'])) and r['communication_seconds'] > 0 for r in p['runs']) and p['runs'][0]['step_seconds'] < 2 * $alone"
 "$LOGLOG" plan study.yaml --device h100 >plan.out
-claim "labelled" '"nothing was timed: MFU" in open("plan.out").read().replace("\n           ", " ")'
+claim "labelled" '"times what an H100 reached of them: MFU" in open("plan.out").read().replace("\n           ", " ")'
 
 refuses 2 "did you mean 'h100'" "$LOGLOG" plan study.yaml --device h10
 refuses 2 '--mfu' "$LOGLOG" plan study.yaml --device h100 --mfu 1.5
