@@ -138,8 +138,8 @@ extern const struct backend backend_reference, backend_reference_bf16;
 /* All of them, best first, ending with the two above; NULL-terminated. */
 extern const struct backend *const backend_list[];
 
-/* The first usable and quick one for this dtype; the environment's LOGLOG_BACKEND names
- * another usable one, for tests. */
+/* The first usable and quick one for this dtype; the environment's
+ * LOGLOG_BACKEND names another usable one, for tests. */
 const struct backend *backend_pick(int64_t dtype);
 /* By name; NULL when there is none or this CPU cannot run it. */
 const struct backend *backend_find(const char *name);
