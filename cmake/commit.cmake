@@ -14,6 +14,9 @@ endif()
 execute_process(COMMAND git -C ${SOURCE} log -1 --format=%cs
                 OUTPUT_VARIABLE date OUTPUT_STRIP_TRAILING_WHITESPACE
                 ERROR_QUIET)
+if(NOT date) # not a checkout: today, or SOURCE_DATE_EPOCH
+  string(TIMESTAMP date "%Y-%m-%d" UTC)
+endif()
 set(text "#define LOGLOG_COMMIT \"${commit}\"\n#define LOGLOG_DATE \"${date}\"\n")
 if(EXISTS ${OUT})
   file(READ ${OUT} was)
