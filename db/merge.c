@@ -20,13 +20,22 @@
 /* --- decisions --- */
 
 static const char sql_decide[] =
-    /* studies by name; dst NULL: of another text, left alone */
+    /* studies by name; one of another text becomes NAME-2, NAME-3 ..., once */
     "INSERT INTO main.study(name, resolved, sha256, created) "
     "SELECT name, resolved, sha256, created FROM other.study "
     "WHERE name NOT IN (SELECT name FROM main.study);"
-    "CREATE TEMP TABLE map AS SELECT o.id AS src, o.name, "
-    "iif(m.resolved = o.resolved, m.id, NULL) AS dst "
-    "FROM other.study o JOIN main.study m ON m.name = o.name;"
+    "CREATE TEMP VIEW known AS SELECT o.id AS src, o.name, m.id AS dst, "
+    "m.name AS here FROM other.study o JOIN main.study m "
+    "ON m.resolved = o.resolved AND (m.name = o.name OR "
+    "substr(m.name, 1, length(o.name) + 1) = o.name || '-');"
+    "INSERT INTO main.study(name, resolved, sha256, created) "
+    "SELECT o.name || '-' || (WITH RECURSIVE k(n) AS (SELECT 2 UNION ALL "
+    "SELECT n + 1 FROM k WHERE o.name || '-' || n IN "
+    "(SELECT name FROM main.study)) SELECT max(n) FROM k), "
+    "o.resolved, o.sha256, o.created FROM other.study o "
+    "WHERE o.id NOT IN (SELECT src FROM known);"
+    "CREATE TEMP TABLE map AS SELECT src, name, dst, min(here) AS here "
+    "FROM known GROUP BY src;" /* dst is that of the minimum */
     /* runs: is one here, is it finished here, there */
     "CREATE TEMP TABLE fate AS SELECT o.id, o.num AS src, m.num AS dst, "
     "coalesce(m.attempts, 0) AS shift, m.spec IS NOT NULL AND "
@@ -43,8 +52,6 @@ static const char sql_decide[] =
 
 /* Each yields a row of text for what is left as it is here. */
 static const char *const conflicts[] = {
-    "SELECT 'study ' || name || ': another study file there, its plan is "
-    "left out' FROM map WHERE dst IS NULL",
     "SELECT 'run ' || id || ': another spec there' FROM fate "
     "WHERE other_spec",
     "SELECT 'run ' || f.id || ': ' || m.state || coalesce(' at bpb ' || "
@@ -57,6 +64,24 @@ static const char *const conflicts[] = {
     "ON m.study = map.dst AND m.stage = o.stage AND m.flops = o.flops "
     "WHERE m.sha256 <> o.sha256",
 };
+
+/* Studies that are here under another name. */
+static int report_renamed(FILE *out, struct store *db, struct err *e)
+{
+    struct sql q;
+    int rc;
+
+    if (sql_prepare(&q, db,
+                    "SELECT name, here FROM map WHERE here <> name "
+                    "ORDER BY src",
+                    e))
+        return -1;
+    while ((rc = sql_step(&q, e)) == 1)
+        fprintf(out, "study %s: another study file there; here it is %s\n",
+                sql_get_text(&q, 0), sql_get_text(&q, 1));
+    sql_close(&q);
+    return rc;
+}
 
 static int report_conflicts(struct merge *m, FILE *out, struct store *db,
                             struct err *e)
@@ -79,8 +104,7 @@ static int report_conflicts(struct merge *m, FILE *out, struct store *db,
 
 static int count(struct merge *m, struct store *db, struct err *e)
 {
-    return sql_number(&m->studies, db,
-                      "SELECT count(*) FROM map WHERE dst IS NOT NULL", e) ||
+    return sql_number(&m->studies, db, "SELECT count(*) FROM map", e) ||
                    sql_number(&m->runs, db,
                               "SELECT count(*) FROM take WHERE dst IS NULL",
                               e) ||
@@ -101,7 +125,7 @@ static int count(struct merge *m, struct store *db, struct err *e)
 static const char sql_stages[] =
     "INSERT INTO main.stage SELECT map.dst, o.idx, o.name, o.kind, o.state, "
     "o.reason, o.changed FROM other.stage o JOIN map ON map.src = o.study "
-    "WHERE map.dst IS NOT NULL ON CONFLICT(study, idx) DO UPDATE SET "
+    "WHERE true ON CONFLICT(study, idx) DO UPDATE SET "
     "state = excluded.state, reason = excluded.reason, "
     "changed = excluded.changed WHERE state IN ('waiting', 'open') AND "
     "excluded.state IN ('complete', 'refused')";
@@ -148,7 +172,7 @@ static const char sql_details[] =
     "(SELECT coalesce(max(ord), -1) FROM main.study_run WHERE "
     "study = map.dst), o.budget, o.extension, o.flags, o.epochs, o.seconds "
     "FROM other.study_run o JOIN map ON map.src = o.study "
-    "WHERE map.dst IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.study_run m "
+    "WHERE NOT EXISTS (SELECT 1 FROM main.study_run m "
     "WHERE m.study = map.dst AND m.stage = o.stage AND m.run = o.run) "
     "ORDER BY o.ord;"
     "INSERT INTO main.branch SELECT b.run, b.family, b.trunk, b.step "
@@ -159,20 +183,20 @@ static const char sql_details[] =
     "o.flops_exact, o.lr, o.batch, o.d_model, o.n_layer, o.seed, o.steps, "
     "o.loss, o.bpb, o.used, o.why, o.wd, o.unique_tokens "
     "FROM other.imported o "
-    "JOIN map ON map.src = o.study WHERE map.dst IS NOT NULL AND NOT EXISTS "
+    "JOIN map ON map.src = o.study WHERE NOT EXISTS "
     "(SELECT 1 FROM main.imported m WHERE m.study = map.dst "
     "AND m.stage = o.stage);"
     "INSERT INTO main.event(at, study, run, kind, text) SELECT o.at, map.dst, "
     "o.run, o.kind, o.text FROM other.event o "
     "LEFT JOIN map ON map.src = o.study "
-    "WHERE (o.study IS NULL OR map.dst IS NOT NULL) AND NOT EXISTS (SELECT 1 "
+    "WHERE NOT EXISTS (SELECT 1 "
     "FROM main.event m WHERE m.at = o.at AND m.kind = o.kind AND m.text = "
     "o.text "
     "AND m.run IS o.run) ORDER BY o.id;"
     "INSERT INTO main.fit(study, at, law, method, n, identified, refused, "
     "input, json) SELECT map.dst, o.at, o.law, o.method, o.n, o.identified, "
     "o.refused, o.input, o.json FROM other.fit o "
-    "JOIN map ON map.src = o.study WHERE map.dst IS NOT NULL AND NOT EXISTS "
+    "JOIN map ON map.src = o.study WHERE NOT EXISTS "
     "(SELECT 1 FROM main.fit m WHERE m.study = map.dst AND m.at = o.at AND "
     "m.law = o.law AND m.method = o.method AND m.json = o.json) "
     "ORDER BY o.id;"
@@ -182,7 +206,7 @@ static const char sql_details[] =
     "o.n_layer, o.lr, o.batch_tokens, o.M, o.N, o.D, o.bpb, o.bpb_lo, "
     "o.bpb_hi, o.level, o.decades, o.sha256, o.made, o.json "
     "FROM other.prediction o JOIN map ON map.src = o.study "
-    "WHERE map.dst IS NOT NULL AND NOT EXISTS (SELECT 1 FROM main.prediction m "
+    "WHERE NOT EXISTS (SELECT 1 FROM main.prediction m "
     "WHERE m.study = map.dst AND m.stage = o.stage AND m.flops = o.flops) "
     "ORDER BY o.id";
 
@@ -210,6 +234,7 @@ static int copy_runs(struct store *db, struct err *e)
 static int merge(struct merge *m, FILE *out, struct store *db, struct err *e)
 {
     return sql_exec(db, sql_decide, e) || count(m, db, e) ||
+                   report_renamed(out, db, e) ||
                    report_conflicts(m, out, db, e) ||
                    sql_exec(db, sql_stages, e) || copy_runs(db, e) ||
                    sql_exec(db, sql_complete, e) || sql_exec(db, sql_details, e)
@@ -270,10 +295,12 @@ int db_merge(struct merge *m, FILE *out, struct store *db, const char *from,
     rc = copy_of(tmp, from, e);
     if (!rc && attach(db, tmp, e) == 0) {
         rc = store_begin(db, e) ? -1 : sql_end(db, merge(m, out, db, e), e);
-        sql_exec(db,
-                 "DROP TABLE IF EXISTS temp.map; DROP TABLE IF EXISTS "
-                 "temp.fate; DROP TABLE IF EXISTS temp.take; DETACH other",
-                 NULL);
+        sql_exec(
+            db,
+            "DROP TABLE IF EXISTS temp.map; DROP VIEW IF EXISTS temp.known; "
+            "DROP TABLE IF EXISTS "
+            "temp.fate; DROP TABLE IF EXISTS temp.take; DETACH other",
+            NULL);
         if (!rc && db->journal)
             rc = journal_restart(db, e);
     } else {

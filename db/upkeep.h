@@ -37,6 +37,8 @@ struct merge {
 };
 /* Everything of the database `from` that is not in db yet: studies, plans,
  * runs with their attempts, steps and evaluations, fits, predictions, events.
+ * A study whose name is taken here by another text becomes NAME-2 (-3 ...),
+ * and one line on `out` says so; its text stays as it is.
  * A run that is finished there and not here is completed from there; what
  * contradicts is left as it is here, one line each on `out`. */
 int db_merge(struct merge *m, FILE *out, struct store *db, const char *from,

@@ -134,21 +134,29 @@ static void contradictions_are_reported_and_left(void **state)
     assert_number(l->db, "SELECT count(*) FROM predictions", 1);
 }
 
-static void another_study_of_the_same_name_is_left_out(void **state)
+static void another_study_of_the_same_name_gets_another_name(void **state)
 {
     struct lab *l = *state, other = {0};
     struct planned p = lab_run(0, 64, 1e-3, 1);
     char path[128];
     struct merge m;
+    int64_t third;
 
     other.db = second(l, path, &other.study, "study: lab\nother: 1\n");
     lab_result(&other, &p, "hyper", RUN_DONE, 2.375);
     store_close(other.db);
-    m = merge_from(l, path, "study lab: another study file there");
-    assert_int_equal(m.conflicts, 1);
-    assert_number(l->db, "SELECT count(*) FROM stages", 0);
-    /* the run is there, though no stage here asks for it */
-    assert_number(l->db, "SELECT count(*) FROM runs WHERE study IS NULL", 1);
+    ok(db_study_put(&third, l->db, "lab-2", "study: lab-2\n", 0, &err));
+    for (int again = 0; again < 2; again++) {
+        m = merge_from(l, path,
+                       "study lab: another study file there; here it is lab-3");
+        assert_int_equal(m.conflicts, 0);
+        assert_number(l->db, "SELECT count(*) FROM study", 3);
+        assert_text(l->db, "SELECT resolved FROM study WHERE name = 'lab-3'",
+                    "study: lab\nother: 1\n");
+        assert_number(l->db, "SELECT count(*) FROM runs", 1);
+        assert_text(l->db, "SELECT study FROM runs", "lab-3");
+        assert_text(l->db, "SELECT stage FROM runs", "hyper");
+    }
 }
 
 static void what_is_no_database_cannot_be_merged(void **state)
@@ -168,7 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STUDY(studies_of_two_allocations_become_one),
         STUDY(contradictions_are_reported_and_left),
-        STUDY(another_study_of_the_same_name_is_left_out),
+        STUDY(another_study_of_the_same_name_gets_another_name),
         STUDY(what_is_no_database_cannot_be_merged),
     };
 
