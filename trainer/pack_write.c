@@ -176,15 +176,21 @@ int pack_writer_add(struct pack_writer *w, const uint8_t *text, size_t n,
 int pack_writer_add_tokens(struct pack_writer *w, const int32_t *id, size_t n,
                            int64_t bytes, struct err *e)
 {
-    uint8_t token[4];
+    uint8_t token[4096];
+    size_t width = (size_t)w->width, most = sizeof token / width;
 
     if (w->fd < 0 && begin_shard(w, e))
         return -1;
-    for (size_t i = 0; i < n; i++) {
-        BUG_ON(id[i] < 0 || id[i] >= w->manifest.info.vocab);
-        w->seen[id[i]] = 1;
-        le_put(token, (uint64_t)id[i], w->width);
-        str_add_n(&w->pending, token, (size_t)w->width);
+    for (size_t from = 0, take; from < n; from += take) {
+        take = n - from < most ? n - from : most;
+        for (size_t i = 0; i < take; i++) {
+            int32_t k = id[from + i];
+
+            BUG_ON(k < 0 || k >= w->manifest.info.vocab);
+            w->seen[k] = 1;
+            le_put(token + i * width, (uint64_t)k, w->width);
+        }
+        str_add_n(&w->pending, token, take * width);
         if (w->pending.len >= PENDING && flush(w, e))
             return -1;
     }

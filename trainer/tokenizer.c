@@ -243,11 +243,19 @@ int64_t tokenizer_length(const struct tokenizer *t, int32_t id)
 
 /* --- encoding and decoding */
 
+#define AHEAD 8 /* words, a power of two */
+
 struct tokenizer_coder {
     const struct tokenizer *t;
     struct bpe_cache *cache;
     struct split_state *split;
-    struct token_list *out; /* while it encodes */
+    /* while it encodes: */
+    struct token_list *out;
+    struct bpe_word ahead[AHEAD]; /* cut, but without their tokens as yet */
+    size_t cut, done;             /* words */
+    const uint8_t *at;            /* where the next one begins */
+    const uint8_t *end;           /* of the text */
+    const uint8_t *lost;          /* the word that cannot be given back; NULL */
 };
 
 struct tokenizer_coder *tokenizer_coder_create(const struct tokenizer *t)
@@ -271,22 +279,51 @@ void tokenizer_coder_destroy(struct tokenizer_coder *c)
     free(c);
 }
 
+static void encode_word(struct tokenizer_coder *c)
+{
+    const struct bpe_word *w = &c->ahead[c->done++ % AHEAD];
+
+    if (w->id >= 0)
+        token_list_add(c->out, w->id);
+    else if (bpe_word(c->out, c->t->bpe, c->cache, w) && !c->lost)
+        c->lost = w->text;
+}
+
 static void add_word(void *ctx, const uint8_t *text, size_t n, int32_t id)
 {
     struct tokenizer_coder *c = ctx;
 
-    if (id >= 0)
-        token_list_add(c->out, id);
-    else
-        bpe_word(c->out, c->t->bpe, c->cache, text, n);
+    struct bpe_word *w;
+
+    BUG_ON(text != c->at);
+    c->at += n;
+    if (c->cut - c->done == AHEAD)
+        encode_word(c);
+    w = &c->ahead[c->cut++ % AHEAD];
+    w->text = text;
+    w->n = n;
+    w->id = id;
+    bpe_soon(w, c->cache, (size_t)(c->end - text));
 }
 
-/* Stretches of UTF-8 by the patterns, what lies between as words. */
+static int cannot_give_back(const struct tokenizer *t, size_t at, struct err *e)
+{
+    return err_set(e, ERR_USAGE,
+                   "offset %zu: the tokenizer (%s) cannot give this text back",
+                   at, t->info.name);
+}
+
+/* Stretches of UTF-8 by the patterns, what lies between as words.  The words
+ * are all of the text, and each gives itself back, so the tokens do. */
 static int encode_bpe(struct tokenizer_coder *c, const uint8_t *text, size_t n,
                       struct err *e)
 {
     size_t at = 0, len;
 
+    c->at = text;
+    c->end = text + n;
+    c->lost = NULL;
+    c->done = c->cut;
     while (at < n) {
         len = utf8_prefix(text + at, n - at);
         if (len &&
@@ -296,10 +333,13 @@ static int encode_bpe(struct tokenizer_coder *c, const uint8_t *text, size_t n,
         for (len = 0;
              at + len < n && !utf8_sequence(text + at + len, n - at - len);)
             len++;
-        bpe_word(c->out, c->t->bpe, c->cache, text + at, len);
+        add_word(c, text + at, len, -1);
         at += len;
     }
-    return 0;
+    while (c->done < c->cut)
+        encode_word(c);
+    BUG_ON(c->at != text + n);
+    return c->lost ? cannot_give_back(c->t, (size_t)(c->lost - text), e) : 0;
 }
 
 /* Do the tokens behind `from` stand for this text? */
@@ -317,11 +357,7 @@ static int check(const struct tokenizer *t, const struct token_list *l,
         if (!len && !skip)
             break; /* the unknown token */
     }
-    if (at == n)
-        return 0;
-    return err_set(e, ERR_USAGE,
-                   "offset %zu: the tokenizer (%s) cannot give this text back",
-                   at, t->info.name);
+    return at == n ? 0 : cannot_give_back(t, at, e);
 }
 
 int tokenizer_encode(struct token_list *out, struct tokenizer_coder *c,
@@ -333,8 +369,8 @@ int tokenizer_encode(struct token_list *out, struct tokenizer_coder *c,
 
     c->out = out;
     if (t->bpe)
-        rc = encode_bpe(c, text, n, e);
-    else if (t->spm)
+        return encode_bpe(c, text, n, e);
+    if (t->spm)
         rc = sentence_encode(out, t->spm, text, n, e);
     else
         for (size_t i = 0; i < n; i++)

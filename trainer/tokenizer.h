@@ -15,7 +15,8 @@
  * tiktoken and encode_special_tokens of Hugging Face.  Documents are encoded
  * each by itself, a mark (the tokenizer's end of text) is put behind.  What
  * cannot be read, or would lose bytes, is refused when the file is opened;
- * and each encoded document is decoded again and compared. */
+ * and what the tokens stand for is compared with the text: word by word, each
+ * when it is met first (BPE), or document by document (SentencePiece). */
 #ifndef LOGLOG_TRAINER_TOKENIZER_H
 #define LOGLOG_TRAINER_TOKENIZER_H
 

@@ -5,7 +5,9 @@
  * scan for the lowest; long ones: a heap of candidates, where one whose
  * neighbours have changed meanwhile is passed over.  Both do the same merges
  * in the same order.  Words repeat, so those of up to 15 bytes are remembered
- * in a table in which a newer word replaces an older one. */
+ * in a table in which a newer word replaces an older one; it is larger than
+ * the nearer caches of a processor, so a word is looked for a few words ahead
+ * (bpe_soon). */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "trainer/tokenizer_impl.h"
@@ -153,37 +155,42 @@ void bpe_destroy(struct bpe *b)
 
 /* --- a word */
 
+/* What neighbours i and i + 1 make: rank << 32 | token; NONE: nothing. */
+static uint64_t merged(const struct bpe *b, const int32_t *id)
+{
+    const struct pair *p = find_pair(b, key_of(id[0], id[1]));
+
+    return (uint64_t)p->rank << 32 | (uint32_t)p->made;
+}
+
 static void scan_word(struct token_list *out, const struct bpe *b,
                       const uint8_t *word, size_t n)
 {
-    int32_t id[SCAN_MAX], made[SCAN_MAX];
-    uint32_t rank[SCAN_MAX];
+    int32_t id[SCAN_MAX];
+    uint64_t make[SCAN_MAX];
 
     for (size_t i = 0; i < n; i++)
         id[i] = b->byte[word[i]];
     for (size_t i = 0; i + 1 < n; i++)
-        rank[i] = rank_of(b, id[i], id[i + 1], &made[i]);
+        make[i] = merged(b, id + i);
     while (n > 1) {
         size_t best = 0;
 
         for (size_t i = 1; i + 1 < n; i++)
-            if (rank[i] < rank[best])
+            if (make[i] < make[best]) /* equal ranks make the same */
                 best = i;
-        if (rank[best] == NONE)
+        if (make[best] >> 32 == NONE)
             break;
-        id[best] = made[best];
+        id[best] = (int32_t)(uint32_t)make[best];
         n--;
-        memmove(id + best + 1, id + best + 2, (n - best - 1) * sizeof *id);
-        if (best + 1 < n) {
-            memmove(rank + best + 1, rank + best + 2,
-                    (n - best - 2) * sizeof *rank);
-            memmove(made + best + 1, made + best + 2,
-                    (n - best - 2) * sizeof *made);
-            rank[best] = rank_of(b, id[best], id[best + 1], &made[best]);
+        for (size_t i = best + 1; i < n; i++) {
+            id[i] = id[i + 1];
+            make[i - 1] = make[i];
         }
+        if (best + 1 < n)
+            make[best] = merged(b, id + best);
         if (best)
-            rank[best - 1] =
-                rank_of(b, id[best - 1], id[best], &made[best - 1]);
+            make[best - 1] = merged(b, id + best - 1);
     }
     for (size_t i = 0; i < n; i++)
         token_list_add(out, id[i]);
@@ -284,32 +291,50 @@ static void long_word(struct token_list *out, const struct bpe *b,
     free(part);
 }
 
-static void merge_word(struct token_list *out, const struct bpe *b,
-                       const uint8_t *word, size_t n)
+/* Do the tokens behind `from` stand for this word? */
+static int gives_back(const struct token_list *l, size_t from,
+                      const struct bpe *b, const uint8_t *word, size_t n)
 {
+    size_t at = 0, len;
+
+    for (size_t i = from; i < l->n; i++, at += len) {
+        const uint8_t *text = text_of(&len, b->texts, l->id[i]);
+
+        if (!len || len > n - at || memcmp(text, word + at, len))
+            return 0;
+    }
+    return at == n;
+}
+
+static int merge_word(struct token_list *out, const struct bpe *b,
+                      const uint8_t *word, size_t n)
+{
+    size_t from = out->n;
+
     if (b->word) {
         int32_t id = *find_word(b, word, n);
         if (id >= 0) {
-            token_list_add(out, id);
-            return;
+            token_list_add(out, id); /* found by its text */
+            return 0;
         }
     }
     if (n <= SCAN_MAX)
         scan_word(out, b, word, n);
     else
         long_word(out, b, word, n);
+    return gives_back(out, from, b, word, n) ? 0 : -1;
 }
 
 /* --- the cache of words */
 
 #define CACHE_BITS 16
 #define CACHE_WORD 15 /* bytes */
-#define CACHE_IDS 7
+#define CACHE_IDS 4
 
+/* Half a line of the processor's cache, so that a look costs one. */
 struct cached {
     uint64_t key[2]; /* the bytes; the last one is their number, 0: free */
-    int32_t id[CACHE_IDS];
-    uint32_t n;
+    uint32_t id[CACHE_IDS]; /* the first one's high byte: how many there are */
 };
 
 struct bpe_cache {
@@ -318,7 +343,10 @@ struct bpe_cache {
 
 struct bpe_cache *bpe_cache_create(void)
 {
-    return xcalloc(1, sizeof(struct bpe_cache));
+    void *c = aligned_alloc(64, sizeof(struct bpe_cache));
+
+    BUG_ON(!c);
+    return memset(c, 0, sizeof(struct bpe_cache));
 }
 
 void bpe_cache_destroy(struct bpe_cache *c)
@@ -326,50 +354,68 @@ void bpe_cache_destroy(struct bpe_cache *c)
     free(c);
 }
 
-static uint64_t load(const uint8_t *p, size_t n)
+/* The bytes of a word of at most CACHE_WORD, zeros behind, and their number. */
+static void set_key(struct bpe_word *w, size_t room)
 {
-    uint64_t v = 0;
-    uint32_t lo, hi;
-
-    if (n >= 8) {
-        memcpy(&v, p, 8);
-    } else if (n >= 4) { /* two halves that may overlap */
-        memcpy(&lo, p, 4);
-        memcpy(&hi, p + n - 4, 4);
-        v = lo | (uint64_t)hi << 8 * (n - 4);
+    w->key[0] = w->key[1] = 0;
+    if (room >= sizeof w->key) { /* at once; what is too much is cut off */
+        memcpy(w->key, w->text, sizeof w->key);
+        if (w->n < 8)
+            w->key[0] &= ~(~UINT64_C(0) << 8 * w->n);
+        w->key[1] &= w->n <= 8 ? 0 : ~(~UINT64_C(0) << 8 * (w->n - 8));
     } else {
-        for (size_t i = 0; i < n; i++)
-            v |= (uint64_t)p[i] << 8 * i;
+        memcpy(w->key, w->text, w->n);
     }
-    return v;
+    w->key[1] ^= (uint64_t)w->n << 56;
 }
 
-void bpe_word(struct token_list *out, const struct bpe *b, struct bpe_cache *c,
-              const uint8_t *word, size_t n)
+static size_t slot_of(const struct bpe_word *w)
+{
+    return mix(w->key[0] + mix(w->key[1])) >> (64 - CACHE_BITS);
+}
+
+void bpe_soon(struct bpe_word *w, const struct bpe_cache *c, size_t room)
+{
+    if (!w->n || w->n > CACHE_WORD)
+        return;
+    set_key(w, room);
+    __builtin_prefetch(&c->slot[slot_of(w)]);
+}
+
+static void add_cached(struct token_list *out, const struct cached *s)
+{
+    int32_t *to;
+
+    if (out->cap - out->n < CACHE_IDS)
+        out->id =
+            mem_grow(out->id, &out->cap, out->n + CACHE_IDS, sizeof *out->id);
+    to = out->id + out->n;
+    memcpy(to, s->id, sizeof s->id); /* those that are there, and more */
+    to[0] &= 0xffffff;
+    out->n += s->id[0] >> 24;
+}
+
+int bpe_word(struct token_list *out, const struct bpe *b, struct bpe_cache *c,
+             const struct bpe_word *w)
 {
     struct cached *s;
-    uint64_t key[2];
     size_t from = out->n;
 
-    if (!n)
-        return;
-    if (n > CACHE_WORD) {
-        merge_word(out, b, word, n);
-        return;
+    if (!w->n)
+        return 0;
+    if (w->n > CACHE_WORD)
+        return merge_word(out, b, w->text, w->n);
+    s = &c->slot[slot_of(w)];
+    if (s->key[0] == w->key[0] && s->key[1] == w->key[1]) {
+        add_cached(out, s);
+        return 0;
     }
-    key[0] = load(word, n);
-    key[1] = (n > 8 ? load(word + 8, n - 8) : 0) ^ (uint64_t)n << 56;
-    s = &c->slot[mix(key[0] + mix(key[1])) >> (64 - CACHE_BITS)];
-    if (s->key[0] == key[0] && s->key[1] == key[1]) {
-        for (uint32_t i = 0; i < s->n; i++)
-            token_list_add(out, s->id[i]);
-        return;
-    }
-    merge_word(out, b, word, n);
+    if (merge_word(out, b, w->text, w->n))
+        return -1;
     if (out->n - from > CACHE_IDS)
-        return;
-    s->key[0] = key[0];
-    s->key[1] = key[1];
-    s->n = (uint32_t)(out->n - from);
-    memcpy(s->id, out->id + from, s->n * sizeof *s->id);
+        return 0;
+    memcpy(s->key, w->key, sizeof s->key);
+    memcpy(s->id, out->id + from, (out->n - from) * sizeof *s->id);
+    s->id[0] |= (uint32_t)(out->n - from) << 24;
+    return 0;
 }

@@ -84,9 +84,19 @@ int bpe_create(struct bpe **b, const struct token_texts *texts,
 void bpe_destroy(struct bpe *b);
 struct bpe_cache *bpe_cache_create(void);
 void bpe_cache_destroy(struct bpe_cache *c);
-/* Append the tokens of a word. */
-void bpe_word(struct token_list *out, const struct bpe *b, struct bpe_cache *c,
-              const uint8_t *word, size_t n);
+struct bpe_word {
+    const uint8_t *text;
+    size_t n;
+    int32_t id; /* the token that it is; -1: to be merged */
+    uint64_t key[2];
+};
+/* Set the key of a word that comes soon, and have what is remembered of it
+ * fetched meanwhile.  At least `room` bytes can be read at its text. */
+void bpe_soon(struct bpe_word *w, const struct bpe_cache *c, size_t room);
+/* Append the tokens of a word, and compare their texts with it when it is met
+ * first.  -1 when they cannot give it back. */
+int bpe_word(struct token_list *out, const struct bpe *b, struct bpe_cache *c,
+             const struct bpe_word *w);
 
 /* --- split */
 
@@ -107,8 +117,8 @@ int split_add_text(struct split *s, const uint8_t *text, size_t n, int32_t id);
 struct split_state; /* of a thread */
 struct split_state *split_state_create(const struct split *s);
 void split_state_destroy(struct split_state *s);
-/* Call for each word of text (valid UTF-8), in order; id >= 0: it is this
- * token.  -1 when the pattern gives up. */
+/* Call for each word of text (valid UTF-8), in order and without a gap; id >=
+ * 0: it is this token.  -1 when the pattern gives up. */
 int split_words(const struct split *s, struct split_state *st,
                 const uint8_t *text, size_t n,
                 void (*word)(void *ctx, const uint8_t *text, size_t n,
