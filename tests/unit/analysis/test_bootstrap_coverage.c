@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "synthetic.h"
+#include "tests/unit/sanitized.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,8 @@ static void intervals_cover(void **state)
     int wanted = studies_wanted(), studies = wanted ? wanted : 40;
 
     (void)state;
+    if (SANITIZED)
+        skip();
     for (size_t k = 0; k < ARRAY_LEN(noises); k++) {
         struct tally t;
         memset(&t, 0, sizeof(t));
@@ -208,6 +211,8 @@ static void profiles_of_least_squares_cover(void **state)
     int wanted = studies_wanted(), studies = wanted ? wanted : 150;
 
     (void)state;
+    if (SANITIZED)
+        skip();
     struct tally t[ARRAY_LEN(noises)];
     memset(t, 0, sizeof(t));
     for (size_t k = 0; k < ARRAY_LEN(noises); k++) {

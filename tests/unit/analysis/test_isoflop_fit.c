@@ -6,6 +6,7 @@
 #include "analysis/isoflop_fit.h"
 #include "base/mem.h"
 #include "profiles.h"
+#include "tests/unit/sanitized.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,8 @@ static void coverage(struct design d, int bootstrap, double lo, double hi)
 static void test_coverage(void **state)
 {
     (void)state;
+    if (SANITIZED)
+        skip();
     coverage((struct design){1e18, 1e20, 5, 7, 1, 3, 1, 1, 0.001}, 200, 0.83,
              0.97);
     coverage((struct design){1e18, 1e20, 5, 7, 1, 3, 1, 1, 0.003}, 200, 0.83,

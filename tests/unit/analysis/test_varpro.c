@@ -8,6 +8,7 @@
 #include "check.h"
 #include "synthetic.h"
 #include "table_row.h"
+#include "tests/unit/sanitized.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,8 @@ static void bootstrap_errors_are_those_of_new_data(void **state)
     struct err e;
 
     (void)state;
+    if (SANITIZED)
+        skip();
     o.objective = OBJECTIVE_MSE;
     o.profile = 0;
     for (int k = 0; k < STUDIES; k++) {

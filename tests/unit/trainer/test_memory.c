@@ -1,4 +1,5 @@
 /* memory: a run takes the bytes that a plan says. */
+#include "tests/unit/sanitized.h"
 #include "tests/unit/trainer/gang.h"
 
 #include "sweep/flops.h"
@@ -6,14 +7,6 @@
 
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 /* Resident bytes of this process that are not of files: neither the program
  * nor the data, which the kernel can read again. */
@@ -77,9 +70,8 @@ static void a_run_takes_what_a_plan_says(void **state)
     struct place place;
 
     (void)state;
-#ifdef SANITIZED
-    skip();
-#endif
+    if (SANITIZED)
+        skip();
     place_init(&place);
     for (size_t i = 0; i < ARRAY_LEN(shape); i++) {
         struct run_spec s = tiny_spec();
