@@ -384,7 +384,8 @@ int curve_fit(struct curve_fit *f, const struct curve_point *p, int n,
 
     if (n < 1)
         return err_set(e, ERR_FAILED, "no budget to fit a loss law to");
-    *f = (struct curve_fit){.opts = *o, .n = n, .noise = noise, .chi2 = NAN};
+    *f = (struct curve_fit){
+        .opts = *o, .n = n, .noise = noise, .chi2 = NAN, .misfit = 1};
     f->point = xmalloc((size_t)n * sizeof *f->point);
     memcpy(f->point, p, (size_t)n * sizeof *p);
     qsort(f->point, (size_t)n, sizeof *f->point, by_flops);

@@ -7,7 +7,9 @@
  * average over E and p, each pair weighted by how well it fits, a fifth of the
  * prior weight on E = 0, with the noise of the optima, a quarter of a percent
  * for what was not tuned (DeepSeek's own tolerance for an optimum), and the
- * seed noise of the one run that will check it. */
+ * seed noise of the one run that will check it.  Where the points lie further
+ * from the best law than their errors say, the errors are taken that much
+ * larger, in the weights and in the interval: that is the model's error. */
 #ifndef LOGLOG_ANALYSIS_CURVE_H
 #define LOGLOG_ANALYSIS_CURVE_H
 
@@ -64,12 +66,17 @@ struct curve_fit {
     struct curve_form with_E, pure;
     double noise;     /* relative SD of one run, as given; NaN unknown */
     double chi2;      /* objective of with_E per degree of freedom; NaN: none */
+    double misfit;    /* chi2 where it is above 1, else 1: variances of the
+                         points are taken this many times larger */
+    double departs;   /* relative SD of a budget about the law beyond its error,
+                         by that */
     int identified;   /* the loss law may be used to forecast */
     int E_identified; /* E's interval excludes 0 */
     char refused[256];
     struct curve_part *part; /* (n_part), empty when refused */
     int n_part;
-    double dof; /* of Student's t, for every part */
+    double dof; /* of Student's t, for every part: fewer where misfit is above
+                   1, for few residuals tell it */
 };
 
 /* Fit points (copied; at least one).  noise: relative SD of one run, NaN if
@@ -90,7 +97,8 @@ int curve_points(struct curve_point **p, const struct isoflop_fit *f);
 /* A forecast at a budget. */
 struct curve_forecast {
     double loss;         /* median of the average */
-    double law_ci[2];    /* of the mean over seeds at that budget */
+    double law_ci[2];    /* of the mean over seeds at that budget, with what
+                            budgets depart from the law */
     double run_ci[2];    /* of one run there: seed noise included */
     double with_E, pure; /* what each form says */
     double decades;      /* log10(flops / largest fitted budget); < 0 inside */

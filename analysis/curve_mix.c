@@ -6,7 +6,16 @@
  * the scatter about the law: the marginal weight of a pair is
  * (dof0 + S)^-(dof/2) / sqrt(precision of the level), the forecast given a
  * pair Student's t.  The grid follows the likelihood: E where its best p still
- * counts, p within four standard deviations at each E. */
+ * counts, p within four standard deviations at each E.
+ *
+ * Those standard errors are of the noise between runs, and no law of two or
+ * three parameters is true to a hundredth of it.  Where the best pair leaves
+ * chi2/dof above 1, the excess is error of the model, and every S is divided
+ * by it (Birge, Phys. Rev. 40, 207 (1932); the scale factor of the Particle
+ * Data Group; the dispersion of a quasi-likelihood, McCullagh & Nelder section
+ * 9.2): else the average would choose between laws, all of them wrong, as if
+ * one of them were right.  A budget not yet run departs from the law by as
+ * much as those that were. */
 #include "analysis/curve_impl.h"
 
 #include "analysis/stat.h"
@@ -22,10 +31,16 @@
 #define NEGLECT 10.0 /* log weight below the best that does not count */
 #define TUNED 0.0025 /* relative SD for what was not tuned */
 
+/* Variance of a point with a stated variance of 1, given a sum of squares. */
+static double scale(const struct curve_fit *f, double S)
+{
+    return (f->misfit * f->opts.se_dof + S) / (f->opts.se_dof + f->n - 1);
+}
+
 static double log_weight(const struct curve_fit *f, double S, double sww)
 {
     double dof = f->opts.se_dof + f->n - 1;
-    return -dof / 2 * log(f->opts.se_dof + S) - log(sww) / 2;
+    return -dof / 2 * log(scale(f, S)) - log(sww) / 2;
 }
 
 static double profile_weight(const struct curve_fit *f,
@@ -51,9 +66,7 @@ static void add_E(struct curve_fit *f, const struct curve_data *d, double E,
              curve_level(&L0, &sww, d, E, exp(c - h)) -
              2 * curve_level(&L0, &sww, d, E, exp(c))) /
             (h * h);
-    sd = curve > 0 ? sqrt(2 / curve * (f->opts.se_dof + S) /
-                          (f->opts.se_dof + f->n - 1))
-                   : hi - lo;
+    sd = curve > 0 ? sqrt(2 / curve * scale(f, S)) : hi - lo;
     a = fmax(lo, log(best) - 4 * sd);
     b = fmin(hi, log(best) + 4 * sd);
     for (int i = 0; i < P_POINTS; i++) {
@@ -64,7 +77,7 @@ static void add_E(struct curve_fit *f, const struct curve_data *d, double E,
             continue;
         q->E = E;
         q->p = exp(lp);
-        q->var = (f->opts.se_dof + S) / f->dof / sww;
+        q->var = scale(f, S) / sww;
         q->weight = prior + log(step) + log_weight(f, S, sww);
         f->n_part++;
     }
@@ -90,13 +103,37 @@ static void normalise(struct curve_fit *f)
         f->part[i].weight /= sum;
 }
 
+/* Degrees of freedom behind the variance of a point: of its noise part, and of
+ * the excess, which the residuals of n - 3 budgets tell (Welch-Satterthwaite).
+ */
+static double freedom(const struct curve_fit *f)
+{
+    double noise = 1 / f->misfit, excess = 1 - noise;
+    double dof = f->opts.se_dof + f->n - 1;
+
+    return 1 / (noise * noise / dof +
+                (f->n > 3 ? excess * excess / (f->n - 3) : 0));
+}
+
+/* Relative SD of a budget about the law beyond its own error. */
+static double departure(const struct curve_fit *f, const struct curve_data *d)
+{
+    double sum = 0;
+
+    for (int i = 0; i < d->n; i++)
+        sum += 1 / (d->w[i] * d->y[i] * d->y[i]);
+    return sqrt((f->misfit - 1) * sum / d->n);
+}
+
 void curve_mix(struct curve_fit *f, const struct curve_data *d)
 {
     double lowest, highest, w[COARSE], best = -INFINITY, step, fine, a;
     int lo = COARSE, hi = -1;
 
     f->part = xmalloc((FINE + 1) * P_POINTS * sizeof *f->part);
-    f->dof = f->opts.se_dof + f->n - 1;
+    f->misfit = f->chi2 > 1 ? f->chi2 : 1;
+    f->dof = freedom(f);
+    f->departs = departure(f, d);
     stat_range(&lowest, &highest, d->y, (size_t)d->n);
     step = lowest / COARSE;
     for (int i = 0; i < COARSE; i++) {
@@ -204,7 +241,8 @@ int curve_forecast(struct curve_forecast *out, const struct curve_fit *f,
                    double flops, double level, double extra)
 {
     double x = flops / f->C0, noise = isfinite(f->noise) ? f->noise : 0;
-    double law = hypot(extra, TUNED), run = hypot(law, noise);
+    double law = hypot(hypot(extra, TUNED), f->departs);
+    double run = hypot(law, noise);
 
     if (!f->identified)
         return -1;

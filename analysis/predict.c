@@ -211,6 +211,11 @@ static void say_loss(struct prediction *p, const struct laws *l, double cost)
         &p->how,
         "loss: law of the %s over %d budgets, averaged over E and the exponent",
         l->isoflop.metric_bpb ? "bits per byte" : "loss", l->curve.n);
+    if (l->curve.misfit > 1)
+        str_addf(&p->how,
+                 "; chi2/dof is %.1f, and the excess counts as error of the "
+                 "law",
+                 l->curve.misfit);
     if (cost > 5e-5)
         str_addf(&p->here, "loss: %.2f %% of it for the shape\n", 100 * cost);
     if (isfinite(l->isoflop.noise))

@@ -3,6 +3,7 @@
 #include "runner/fit_law.h"
 
 #include "analysis/curve.h"
+#include "analysis/curve_rolling.h"
 #include "analysis/hyper_fit.h"
 #include "analysis/isoflop_fit.h"
 #include "analysis/plots.h"
@@ -127,37 +128,45 @@ static int resample_parse(const char *text)
     return -1;
 }
 
+static int isoflop_options(struct isoflop_opts *o, const struct fit_ask *ask,
+                           struct err *e)
+{
+    int method, resample;
+
+    isoflop_opts_default(o);
+    method = (int)o->method;
+    resample = (int)o->resample;
+    if (fit_word(&method, "method", ask->method, isoflop_parse,
+                 isoflop_method_name, ISOFLOP_METHODS, e) ||
+        fit_word(&resample, "resample", ask->resample, resample_parse,
+                 isoflop_resample_name, ISOFLOP_RESAMPLES, e))
+        return -1;
+    o->method = (enum isoflop_method)method;
+    o->resample = (enum isoflop_resample)resample;
+    if (ask->interval_name || ask->indices)
+        o->resample = ISOFLOP_RESAMPLE_BUDGETS;
+    if (ask->interval_name)
+        o->interval = (int)ask->interval;
+    else if (ask->indices)
+        o->interval = BOOT_PERCENTILE;
+    o->indices = ask->indices;
+    o->log_loss = ask->log_loss;
+    if (ask->window > 1)
+        o->window = ask->window;
+    o->level = ask->level;
+    o->seed = (uint64_t)ask->seed;
+    if (ask->bootstrap >= 0)
+        o->bootstrap = (int)ask->bootstrap;
+    return 0;
+}
+
 static int isoflop(struct isoflop_fit *f, struct points *p,
                    const struct fit_ask *ask, struct err *e)
 {
     struct isoflop_opts o;
-    int method, resample;
 
-    isoflop_opts_default(&o);
-    method = (int)o.method;
-    resample = (int)o.resample;
-    if (fit_word(&method, "method", ask->method, isoflop_parse,
-                 isoflop_method_name, ISOFLOP_METHODS, e) ||
-        fit_word(&resample, "resample", ask->resample, resample_parse,
-                 isoflop_resample_name, ISOFLOP_RESAMPLES, e) ||
-        choose_response(p, ask->response, e))
+    if (isoflop_options(&o, ask, e) || choose_response(p, ask->response, e))
         return -1;
-    o.method = (enum isoflop_method)method;
-    o.resample = (enum isoflop_resample)resample;
-    if (ask->interval_name || ask->indices)
-        o.resample = ISOFLOP_RESAMPLE_BUDGETS;
-    if (ask->interval_name)
-        o.interval = (int)ask->interval;
-    else if (ask->indices)
-        o.interval = BOOT_PERCENTILE;
-    o.indices = ask->indices;
-    o.log_loss = ask->log_loss;
-    if (ask->window > 1)
-        o.window = ask->window;
-    o.level = ask->level;
-    o.seed = (uint64_t)ask->seed;
-    if (ask->bootstrap >= 0)
-        o.bootstrap = (int)ask->bootstrap;
     return isoflop_fit(f, p, &o, e);
 }
 
@@ -176,6 +185,20 @@ static int law_isoflop(struct fit_result *out, struct fit_input *in,
         if ((svg = fit_plots_add(ask->plots, data ? "D" : "M")))
             plot_allocation(svg, "law", &f, data);
     isoflop_fit_release(&f);
+    return 0;
+}
+
+static int rolling(struct fit_result *out, const struct points *p,
+                   const struct fit_ask *ask, struct err *e)
+{
+    struct curve_rolling_row *rows;
+    struct isoflop_opts o;
+    size_t n;
+
+    if (isoflop_options(&o, ask, e) || curve_rolling(&rows, &n, p, &o, e))
+        return -1;
+    curve_rolling_result(out, rows, n);
+    free(rows);
     return 0;
 }
 
@@ -208,6 +231,10 @@ static int law_loss(struct fit_result *out, struct fit_input *in,
         if ((svg = fit_plots_add(ask->plots, "C")))
             plot_loss_law(svg, "law", &c, f.metric_bpb, NULL, 0);
         curve_fit_release(&c);
+        if (ask->rolling)
+            rc = rolling(out, &in->points, &profiles, e);
+        if (rc)
+            fit_result_release(out);
     }
     free(at);
     isoflop_fit_release(&f);

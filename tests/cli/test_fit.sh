@@ -74,9 +74,10 @@ for method in akima surface; do
     run "$LOGLOG" fit --points runs.csv --map "$map" --law isoflop --method $method
     says "^law isoflop, method $method"
 done
-exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law loss
+exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law loss --rolling
 says '^  E '
 says '^  pure_k'
+says '^  rolling_inside'
 exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law power --x n --y loss
 
 # ---- bootstrap: what is drawn, and draws from a file
@@ -169,7 +170,7 @@ print(bad)
 sys.exit(bool(bad))' "$LOGLOG_SOURCE/docs/fit-json.md" >keys
 }
 if [ $have_python -eq 1 ]; then
-    for law in "surface --rolling --select --holdout flops:2 --bootstrap 50" isoflop loss \
+    for law in "surface --rolling --select --holdout flops:2 --bootstrap 50" isoflop "loss --rolling" \
         "power --x n --y loss"; do
         # shellcheck disable=SC2086
         run "$LOGLOG" fit --points runs.csv --map "$map" --json --law $law

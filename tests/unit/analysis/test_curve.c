@@ -230,6 +230,79 @@ static void test_coverage(void **state)
     between(sum, 0.85, 0.97);
 }
 
+/* Budgets scatter about the law `times` as much as their errors say, the one
+ * that is forecast, too. */
+static double cover_departing(double times, int studies)
+{
+    struct curve_opts o = options(0);
+    struct rng r = {8, RNG_TEST, 0};
+    int in = 0;
+
+    for (int i = 0; i < studies; i++) {
+        const struct world *w = &worlds[i % (int)ARRAY_LEN(worlds)];
+        double C = 1e21, sd = 0.01, seen;
+        struct curve_point at[6];
+        struct curve_forecast c;
+        struct curve_fit f;
+        struct err e;
+        make(at, 6, 1e18, 2, &w->law, sd, &r);
+        for (int k = 0; k < 6; k++)
+            at[k].se /= times;
+        seen = law_at(&w->law, C) * (1 + sd * rng_next_normal(&r));
+        ok(curve_fit(&f, at, 6, NAN, &o, &e));
+        if (!curve_forecast(&c, &f, C, 0.9, sd / times))
+            in += c.law_ci[0] <= seen && seen <= c.law_ci[1];
+        curve_fit_release(&f);
+    }
+    return (double)in / studies;
+}
+
+/* LOGLOG_COVERAGE: that many studies, for the table of docs/fits.md. */
+static void test_coverage_where_no_law_is_exact(void **state)
+{
+    const char *text = getenv("LOGLOG_COVERAGE");
+    int studies = text ? atoi(text) : 60;
+
+    (void)state;
+    for (int times = text ? 1 : 2; times <= 4; times *= 2) {
+        double c = cover_departing(times, studies);
+        print_message("budgets scatter %d x their errors: %.3f of %d\n", times,
+                      c, studies);
+        between(c, 0.78, 0.97);
+    }
+}
+
+/* Where the scatter about the law is beyond the stated errors, it alone counts:
+ * errors stated a third as large change nothing. */
+static void test_understated_errors_change_nothing(void **state)
+{
+    static const double flops[6] = {1e11, 3e11, 1e12, 3e12, 1e13, 3e13};
+    static const double loss[6] = {3.318, 2.991, 2.704, 2.475, 2.231, 1.973};
+    struct curve_opts o = options(0);
+    struct curve_point at[2][6];
+    struct curve_forecast c[2];
+    struct curve_fit f[2];
+    struct err e;
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 6; i++)
+            at[k][i] = (struct curve_point){flops[i], loss[i],
+                                            loss[i] * 0.006 / (k ? 3 : 1), 0};
+        ok(curve_fit(&f[k], at[k], 6, 0.01, &o, &e));
+        assert_true(f[k].misfit > 1);
+        near(f[k].misfit, f[k].with_E.objective / 3, 1e-12);
+        assert_int_equal(curve_forecast(&c[k], &f[k], 1e15, 0.9, 0), 0);
+    }
+    near(f[1].misfit, 9 * f[0].misfit, 1e-6);
+    near(c[1].loss, c[0].loss, 1e-3);
+    /* only the share of the scatter that is called error of the law differs */
+    near(c[1].law_ci[0], c[0].law_ci[0], 5e-3);
+    near(c[1].law_ci[1], c[0].law_ci[1], 5e-3);
+    for (int k = 0; k < 2; k++)
+        curve_fit_release(&f[k]);
+}
+
 static void test_points_of_a_study(void **state)
 {
     struct design d = {1e18, 1e20, 5, 7, 2, 4, 1, 1, 0.002};
@@ -291,6 +364,8 @@ int main(void)
         cmocka_unit_test(test_order_and_copies_do_not_matter),
         cmocka_unit_test(test_the_interval_grows_with_distance),
         cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_coverage_where_no_law_is_exact),
+        cmocka_unit_test(test_understated_errors_change_nothing),
         cmocka_unit_test(test_points_of_a_study),
         cmocka_unit_test(test_json_reads_back),
     };
