@@ -23,6 +23,8 @@ static int take(void *ctx, int n, const char *const *value)
     snprintf(r->a->study, sizeof r->a->study, "%s", value[1]);
     r->rc = fit_result_from_json(&r->a->stored, value[0], r->e);
     r->found = r->rc == 0;
+    if (r->found && !r->a->stored.input[0] && n > 2 && value[2])
+        snprintf(r->a->stored.input, sizeof r->a->stored.input, "%s", value[2]);
     return 1;
 }
 
@@ -41,7 +43,7 @@ int fit_again_read(struct fit_again *a, struct fit_ask *ask,
 
     memset(a, 0, sizeof *a);
     snprintf(sql, sizeof sql,
-             "SELECT json, study FROM fits WHERE fit = %" PRId64, id);
+             "SELECT json, study, input FROM fits WHERE fit = %" PRId64, id);
     if (store_open(&db, s->db, STORE_READ, e))
         return -1;
     rc = db_each(db, sql, take, &r, e);

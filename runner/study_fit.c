@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/fits.h"
+#include "runner/version.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,31 +34,31 @@ int stage_points(struct points *p, const struct study_run *s,
     return 0;
 }
 
-/* Keep a fit, given as its JSON object (freed here). */
-static int store_fit(const struct study_run *s, const char *law, char *json,
+/* Keep a fit of the points p, with their hash and the program's version; r is
+ * released here. */
+static int store_fit(const struct study_run *s, struct fit_result *r,
                      const struct points *p, struct err *e)
 {
-    struct fit_result r;
-    char input[HASH_HEX];
     int64_t id;
+    char *json;
     int rc;
 
-    if (fit_result_from_json(&r, json, e)) {
-        free(json);
-        return -1;
-    }
-    points_hash(input, p);
-    rc = db_fit_put(&id, s->db, s->id,
-                    &(struct db_fit){.law = law,
-                                     .method = r.method,
-                                     .n = (int64_t)r.n,
-                                     .identified = r.identified,
-                                     .refused = r.refused[0] ? r.refused : NULL,
-                                     .input = input,
-                                     .json = json},
-                    e);
-    fit_result_release(&r);
+    points_hash(r->input, p);
+    snprintf(r->version, sizeof r->version, "%s %.40s", VERSION_TEXT,
+             version_commit());
+    json = fit_result_dump(r);
+    rc = db_fit_put(
+        &id, s->db, s->id,
+        &(struct db_fit){.law = r->law,
+                         .method = r->method,
+                         .n = (int64_t)r->n,
+                         .identified = r->identified,
+                         .refused = r->refused[0] ? r->refused : NULL,
+                         .input = r->input,
+                         .json = json},
+        e);
     free(json);
+    fit_result_release(r);
     return rc;
 }
 
@@ -174,9 +175,11 @@ static int other_hyper_open(const struct study_run *s, int k)
 static int keep_hyper(struct study_run *s, int k, const struct hyper_fit *f,
                       const struct points *p, const char *how, struct err *e)
 {
+    struct fit_result r;
     const char *edge;
 
-    if (store_fit(s, "hyper", hyper_fit_json(f), p, e))
+    hyper_fit_result(&r, f);
+    if (store_fit(s, &r, p, e))
         return -1;
     if (all_at_edge(f, &edge))
         return stage_refuse(
@@ -288,20 +291,23 @@ static int store_isoflop(const struct study_run *s, const struct isoflop_fit *f,
     struct curve_point *c;
     struct curve_opts o;
     struct curve_fit curve;
+    struct fit_result r;
     struct err why;
     int n, rc;
 
-    if (store_fit(s, "isoflop", isoflop_fit_json(f), p, e))
+    isoflop_fit_result(&r, f);
+    if (store_fit(s, &r, p, e))
         return -1;
     n = curve_points(&c, f);
     if (n <= 0)
         return 0;
-    curve_opts_default(&o);
+    curve_opts_isoflop(&o, f);
     rc = curve_fit(&curve, c, n, f->noise, &o, &why);
     free(c);
     if (rc)
         return stage_note(s, why.text, e);
-    rc = store_fit(s, "loss", curve_fit_json(&curve), p, e);
+    curve_fit_result(&r, &curve);
+    rc = store_fit(s, &r, p, e);
     curve_fit_release(&curve);
     return rc;
 }

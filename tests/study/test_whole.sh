@@ -39,6 +39,15 @@ attempts")" = "1stand-in" ] || fail "stand-in attempts are not marked"
 [ "$(ask calm.db "SELECT count(*) FROM predictions p WHERE made > (SELECT \
 min(started) FROM attempts a JOIN runs r USING (run) WHERE r.stage = \
 'verify')")" = 0 ] || fail "verification began before the prediction was made"
+# what its stages stored can be made again
+for fit in $(ask calm.db "SELECT fit FROM fits"); do
+    "$LOGLOG" fit calm.db --again "$fit" >again.out 2>&1
+    tail -n 1 again.out | grep -q "^again: fit $fit of [0-9.]* .* is the same" ||
+        fail "fit $fit again: $(tail -n 3 again.out)"
+done
+[ "$(ask calm.db "SELECT count(*) FROM fits WHERE json_extract(json, \
+'$.input') = input AND json_extract(json, '$.version') <> ''")" -ge 3 ] ||
+    fail "stored fits do not say of what and by whom"
 
 # killed whenever another 40 runs are done, resumed on other ranks
 for n in 2 0 4 1 3; do
