@@ -9,10 +9,11 @@
  * much of the validation text occurs in the training text is measured, not
  * assumed: the share of its 64-byte windows found anywhere in train.
  *
- * Everything is streamed: the tables (48 bytes a document, 776 where near copies
- * are left out) are mapped files beside `out`; private memory is the paths of
- * the files and at most 130 MB for each validation set.  The result is made in a
- * directory beside `out` and renamed, so `out` holds all of it or nothing. */
+ * Everything is streamed: the tables (48 bytes a document, 776 where near
+ * copies are left out) are mapped files beside `out`; private memory is the
+ * paths of the files and at most 130 MB for each validation set.  The result is
+ * made in a directory beside `out` and renamed, so `out` holds all of it or
+ * nothing. */
 #ifndef LOGLOG_TRAINER_PACK_H
 #define LOGLOG_TRAINER_PACK_H
 

@@ -29,6 +29,9 @@ struct bpe {
     int32_t byte[256];
     struct pair *pair;
     size_t pair_mask;
+    uint64_t *maybe; /* a bit by hash: set where a pair may be there.  Most are
+                        not, and this is small enough to stay near */
+    int maybe_shift;
     const struct token_texts *texts;
     int32_t *word; /* whole words by hash, -1: free; NULL: not looked up */
     size_t word_mask;
@@ -54,13 +57,26 @@ static struct pair *find_pair(const struct bpe *b, uint64_t key)
     return &b->pair[i];
 }
 
-static uint32_t rank_of(const struct bpe *b, int32_t left, int32_t right,
-                        int32_t *made)
+static uint64_t maybe_bit(size_t *word, const struct bpe *b, uint64_t key)
 {
-    const struct pair *p = find_pair(b, key_of(left, right));
+    uint64_t at = mix(key) >> b->maybe_shift;
 
-    *made = p->made;
-    return p->rank;
+    *word = at / 64;
+    return UINT64_C(1) << at % 64;
+}
+
+/* What two neighbours make: rank << 32 | token; rank NONE: nothing. */
+static uint64_t merged(const struct bpe *b, int32_t left, int32_t right)
+{
+    uint64_t key = key_of(left, right), bit;
+    const struct pair *p;
+    size_t word;
+
+    bit = maybe_bit(&word, b, key);
+    if (!(b->maybe[word] & bit))
+        return UINT64_MAX;
+    p = find_pair(b, key);
+    return (uint64_t)p->rank << 32 | (uint32_t)p->made;
 }
 
 static size_t power_above(size_t n)
@@ -110,13 +126,34 @@ static void index_words(struct bpe *b, const uint8_t *unmade, size_t vocab)
     }
 }
 
+static void index_pairs(struct bpe *b, const struct bpe_merge *merge, size_t n)
+{
+    size_t slots = power_above(2 * n), word;
+
+    b->pair = mem_tensor(slots * sizeof *b->pair); /* few, large pages */
+    BUG_ON(!b->pair);
+    memset(b->pair, 0xff, slots * sizeof *b->pair);
+    b->pair_mask = slots - 1;
+    b->maybe = xcalloc(4 * slots / 64, sizeof *b->maybe);
+    b->maybe_shift = 64 - __builtin_ctzll(4 * slots);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t key = key_of(merge[i].left, merge[i].right), bit;
+        struct pair *p = find_pair(b, key);
+
+        if (p->key == UINT64_MAX)
+            *p = (struct pair){key, merge[i].rank, merge[i].made};
+        bit = maybe_bit(&word, b, key);
+        b->maybe[word] |= bit;
+    }
+}
+
 int bpe_create(struct bpe **out, const struct token_texts *texts,
                const uint8_t *unmade, size_t vocab,
                const struct bpe_merge *merge, size_t n_merge, int whole_word,
                const char *path, struct err *e)
 {
     struct bpe *b = xcalloc(1, sizeof *b);
-    size_t slots = power_above(2 * n_merge), n;
+    size_t n;
 
     b->texts = texts;
     memset(b->byte, 0xff, sizeof b->byte);
@@ -125,15 +162,7 @@ int bpe_create(struct bpe **out, const struct token_texts *texts,
         if (n == 1 && !unmade[id])
             b->byte[text[0]] = (int32_t)id;
     }
-    b->pair = xmalloc(slots * sizeof *b->pair);
-    memset(b->pair, 0xff, slots * sizeof *b->pair);
-    b->pair_mask = slots - 1;
-    for (size_t i = 0; i < n_merge; i++) {
-        uint64_t key = key_of(merge[i].left, merge[i].right);
-        struct pair *p = find_pair(b, key);
-        if (p->key == UINT64_MAX)
-            *p = (struct pair){key, merge[i].rank, merge[i].made};
-    }
+    index_pairs(b, merge, n_merge);
     if (whole_word)
         index_words(b, unmade, vocab);
     *out = b;
@@ -148,20 +177,13 @@ void bpe_destroy(struct bpe *b)
 {
     if (!b)
         return;
-    free(b->pair);
+    mem_tensor_free(b->pair);
+    free(b->maybe);
     free(b->word);
     free(b);
 }
 
 /* --- a word */
-
-/* What neighbours i and i + 1 make: rank << 32 | token; NONE: nothing. */
-static uint64_t merged(const struct bpe *b, const int32_t *id)
-{
-    const struct pair *p = find_pair(b, key_of(id[0], id[1]));
-
-    return (uint64_t)p->rank << 32 | (uint32_t)p->made;
-}
 
 static void scan_word(struct token_list *out, const struct bpe *b,
                       const uint8_t *word, size_t n)
@@ -172,7 +194,7 @@ static void scan_word(struct token_list *out, const struct bpe *b,
     for (size_t i = 0; i < n; i++)
         id[i] = b->byte[word[i]];
     for (size_t i = 0; i + 1 < n; i++)
-        make[i] = merged(b, id + i);
+        make[i] = merged(b, id[i], id[i + 1]);
     while (n > 1) {
         size_t best = 0;
 
@@ -188,9 +210,9 @@ static void scan_word(struct token_list *out, const struct bpe *b,
             make[i - 1] = make[i];
         }
         if (best + 1 < n)
-            make[best] = merged(b, id + best);
+            make[best] = merged(b, id[best], id[best + 1]);
         if (best)
-            make[best - 1] = merged(b, id + best - 1);
+            make[best - 1] = merged(b, id[best - 1], id[best]);
     }
     for (size_t i = 0; i < n; i++)
         token_list_add(out, id[i]);
@@ -248,12 +270,15 @@ static void consider(struct heap *h, const struct bpe *b,
                      const struct part *part, uint32_t at)
 {
     struct candidate c = {.at = at};
+    uint64_t make;
 
     if (at == NONE || part[at].next == NONE)
         return;
     c.left = part[at].id;
     c.right = part[part[at].next].id;
-    c.rank = rank_of(b, c.left, c.right, &c.made);
+    make = merged(b, c.left, c.right);
+    c.rank = (uint32_t)(make >> 32);
+    c.made = (int32_t)(uint32_t)make;
     if (c.rank != NONE)
         heap_push(h, c);
 }
@@ -343,15 +368,15 @@ struct bpe_cache {
 
 struct bpe_cache *bpe_cache_create(void)
 {
-    void *c = aligned_alloc(64, sizeof(struct bpe_cache));
+    struct bpe_cache *c = mem_tensor(sizeof *c);
 
     BUG_ON(!c);
-    return memset(c, 0, sizeof(struct bpe_cache));
+    return c;
 }
 
 void bpe_cache_destroy(struct bpe_cache *c)
 {
-    free(c);
+    mem_tensor_free(c);
 }
 
 /* The bytes of a word of at most CACHE_WORD, zeros behind, and their number. */
