@@ -105,6 +105,7 @@ json_t *fit_result_to_json(const struct fit_result *r)
     json_object_set_new(o, "method", json_string(r->method));
     json_object_set_new(o, "n", json_integer((json_int_t)r->n));
     json_object_set_new(o, "excluded", json_integer((json_int_t)r->excluded));
+    json_object_set_new(o, "repeated", json_integer((json_int_t)r->repeated));
     json_object_set_new(o, "objective", fit_json_number(r->objective));
     json_object_set_new(o, "objective_name", text_or_null(r->objective_name));
     json_object_set_new(o, "params", params);
@@ -192,6 +193,7 @@ int fit_result_from_json(struct fit_result *r, const char *text, struct err *e)
     get_text(r->version, sizeof(r->version), o, "version");
     r->n = get_count(o, "n");
     r->excluded = get_count(o, "excluded");
+    r->repeated = get_count(o, "repeated");
     r->objective = get_number(json_object_get(o, "objective"));
     r->level = get_number(json_object_get(o, "level"));
     r->identified = json_is_true(json_object_get(o, "identified"));

@@ -28,6 +28,7 @@ struct fit_result {
     char form[32];           /* which equation, "" if the law has one */
     size_t n;                /* points used */
     size_t excluded;         /* points left out */
+    size_t repeated;         /* of those that were there: more than an epoch */
     double objective;        /* NaN: none */
     char objective_name[32]; /* huber, ... ; "" if none */
     double level;            /* of the intervals; NaN: none */

@@ -153,6 +153,13 @@ void fit_result_print(struct str *out, const struct fit_result *r)
              r->form[0] ? " " : "", r->form, r->method, r->n);
     if (r->excluded)
         str_addf(out, ", %zu left out", r->excluded);
+    if (r->repeated)
+        str_addf(
+            out,
+            "\nepochs: %zu points saw their text more than once; --law "
+            "surface --form\nrepeated counts that, and --where leaves them "
+            "out (epochs <= 1; of a file,\nd <= unique)",
+            r->repeated);
     if (r->objective_name[0])
         str_addf(out, "\n%s objective %.10g", r->objective_name, r->objective);
     if (r->exploratory)

@@ -134,6 +134,16 @@ size_t points_used(const struct points *p)
     return used;
 }
 
+size_t points_repeated(const struct points *p)
+{
+    const double *unique = p->col[POINT_UNIQUE], *D = p->col[POINT_D];
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n; i++) /* false where one is NaN */
+        n += p->used[i] && D[i] > unique[i] * (1 + 1e-9);
+    return n;
+}
+
 void points_select(struct points *to, const struct points *from,
                    const int *keep)
 {

@@ -67,6 +67,8 @@ void points_row(struct point *r, const struct points *p, size_t i);
 void points_exclude(struct points *p, size_t i, const char *why);
 /* Number of rows with used = 1. */
 size_t points_used(const struct points *p);
+/* Of these, the rows whose tokens are more than their unique ones. */
+size_t points_repeated(const struct points *p);
 /* The used rows (keep[i] != 0 too when keep is not NULL) of `from`, into an
  * initialised, empty `to`. */
 void points_select(struct points *to, const struct points *from,

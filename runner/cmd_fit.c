@@ -86,6 +86,7 @@ static void complete(struct fit_result *r, const struct fit_input *in,
         r->excluded = in->points.n - points_used(&in->points);
     if (!r->input[0])
         points_hash(r->input, &in->points);
+    r->repeated = points_repeated(&in->points);
     r->exploratory = in->opened;
     snprintf(r->version, sizeof(r->version), "%s %.40s", VERSION_TEXT,
              version_commit());
