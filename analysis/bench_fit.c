@@ -2,13 +2,13 @@
 #include "analysis/bench_fit.h"
 
 #include "analysis/surface_boot.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define POINTS 240 /* as many as the replication of Chinchilla has */
 
@@ -36,14 +36,6 @@ static void make_runs(struct runs *r)
     }
     r->d = (struct surface_data){
         .n = POINTS, .size = r->size, .tokens = r->tokens, .loss = r->loss};
-}
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* One thing that is timed: fit, or refits of a fit. */
@@ -95,7 +87,7 @@ static int run_task(struct bench_fit_row *r, const struct task *t,
     o.refit = t->refit;
     if (t->resamples && surface_fit(&f, &runs->d, &o, e))
         return -1;
-    double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = clock_now(), cpu = clock_process();
     if (t->resamples) {
         struct boot_options bo = {.resamples = (size_t)t->resamples,
                                   .seed = 1,
@@ -109,8 +101,8 @@ static int run_task(struct bench_fit_row *r, const struct task *t,
             return -1;
         r->fits = (int)f.starts;
     }
-    cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    wall = now(CLOCK_MONOTONIC) - wall;
+    cpu = clock_process() - cpu;
+    wall = clock_now() - wall;
     if (cpu < r->seconds) {
         r->seconds = cpu;
         r->wall = wall;

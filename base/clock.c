@@ -21,6 +21,16 @@ double clock_wall(void)
     return seconds_of(CLOCK_REALTIME);
 }
 
+double clock_thread(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double clock_process(void)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void clock_sleep(double seconds)
 {
     struct timespec t;

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "sweep/flops.h"
 #include "sweep/gpu_model.h"
+#include "trainer/bench.h"
 #include "trainer/device.h"
 
 #include <stdio.h>
@@ -47,13 +48,6 @@ struct times {
     double median, least, most; /* seconds of a step */
 };
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int one_step(const struct engine_api *api, struct engine *g, int64_t t,
                     const int32_t *tokens, double *nats, int64_t rows,
                     struct err *e)
@@ -93,8 +87,8 @@ static int time_steps(struct times *t, const struct engine_api *api,
         if (i >= 0)
             took[i] = clock_now() - begun;
     }
-    qsort(took, (size_t)steps, sizeof *took, by_value);
-    *t = (struct times){took[steps / 2], took[0], took[steps - 1]};
+    qsort(took, (size_t)steps, sizeof *took, bench_by_value);
+    *t = (struct times){bench_median(took, steps), took[0], took[steps - 1]};
     api->destroy(g);
     free(tokens);
     free(took);

@@ -135,6 +135,14 @@ static const char *const end_name[] = {
     [TRAIN_NO_MEMORY] = "no memory",
 };
 
+/* What the run needs, with the copy that a checkpoint is written from. */
+static double planned_bytes(const struct train_output *o,
+                            const struct train_result *r)
+{
+    return run_bytes(o->spec, 1) +
+           (r->checkpoint_seconds > 0 ? run_checkpoint_bytes(o->spec) : 0);
+}
+
 static void write_end(const struct train_output *o,
                       const struct train_result *r)
 {
@@ -151,7 +159,7 @@ static void write_end(const struct train_output *o,
     put(o->file, "eval_seconds", r->eval_seconds);
     put(o->file, "checkpoint_seconds", r->checkpoint_seconds);
     put(o->file, "bytes", o->bytes);
-    put(o->file, "planned_bytes", run_bytes(o->spec, 1));
+    put(o->file, "planned_bytes", planned_bytes(o, r));
     put(o->file, "flops", run_flops(o->spec));
     fputs("}\n", o->file);
 }
@@ -169,8 +177,7 @@ static void print_costs(const struct train_output *o,
            "data %.2f %%, checkpoints %.1f %%; memory %s, planned %s\n",
            str_seconds(startup, o->startup), 100 * r->eval_seconds / all,
            100 * r->data_seconds / all, 100 * r->checkpoint_seconds / all,
-           str_bytes(taken, o->bytes),
-           str_bytes(planned, run_bytes(o->spec, 1)));
+           str_bytes(taken, o->bytes), str_bytes(planned, planned_bytes(o, r)));
 }
 
 void train_output_end(const struct train_output *o,

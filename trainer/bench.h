@@ -104,4 +104,9 @@ int bench_rate(double *flops_per_s, const struct run_spec *spec, struct err *e);
  * ask; takes under a second.  startup is left as it is. */
 int bench_throughput(struct cost_model *cost, int64_t dtype, struct err *e);
 
+/* For qsort of times. */
+int bench_by_value(const void *a, const void *b);
+/* Of n sorted numbers. */
+double bench_median(const double *x, int n);
+
 #endif

@@ -32,12 +32,7 @@ void bench_release(struct bench *b);
 /* Collective. */
 int bench_one_step(struct bench *b, struct err *e);
 
-double bench_now(void);
 /* The highest of a few short runs: the peak is what nothing can exceed. */
 double bench_peak_of(const struct backend *be);
-/* For qsort. */
-int bench_by_value(const void *a, const void *b);
-/* Of n sorted numbers. */
-double bench_median(const double *x, int n);
 
 #endif

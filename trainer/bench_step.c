@@ -1,4 +1,5 @@
 /* bench_step: whole training steps, on one rank or on several; see bench.h. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "trainer/adamw.h"
@@ -10,23 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PEER_SECONDS 60.0
-
-static double clock_at(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-double bench_now(void)
-{
-    return clock_at(CLOCK_MONOTONIC);
-}
 
 int bench_by_value(const void *a, const void *b)
 {
@@ -45,9 +32,9 @@ double bench_peak_of(const struct backend *be)
     double best = 0;
 
     for (int i = 0; i < 5; i++) {
-        double t = bench_now(), flops = be->peak(20000);
+        double t = clock_now(), flops = be->peak(20000);
 
-        t = bench_now() - t;
+        t = clock_now() - t;
         best = fmax(best, flops / t);
     }
     return best;
@@ -166,11 +153,11 @@ int bench_one_step(struct bench *b, struct err *e)
     size_t from = b->params.bound[me], to = b->params.bound[me + 1];
     double nats, norm = 0, at[5];
 
-    at[0] = bench_now();
+    at[0] = clock_now();
     memset(own, 0, b->n * sizeof *own);
-    at[1] = bench_now();
+    at[1] = clock_now();
     model_grad(b->m, own, &nats, b->tokens, b->rows, b->scale);
-    at[2] = bench_now();
+    at[2] = clock_now();
     if (comm_share(b->comm, nodes, 1, e))
         return -1;
     if (g > 1)
@@ -181,11 +168,11 @@ int bench_one_step(struct bench *b, struct err *e)
         return -1;
     for (size_t i = 0; i < b->norms.bound[g]; i++)
         norm += ((const double *)b->norms.data)[i];
-    at[3] = bench_now();
+    at[3] = clock_now();
     adamw_update(b->params.data, b->m1.data, b->v1.data, b->grad.data,
                  model_table(b->m), &o, 1e-3, 1 / fmax(1, sqrt(norm)), ++b->t,
                  from, to);
-    at[4] = bench_now();
+    at[4] = clock_now();
     b->seconds[BENCH_ZERO] += at[1] - at[0];
     b->seconds[BENCH_CLIP] += at[3] - at[2];
     b->seconds[BENCH_ADAMW] += at[4] - at[3];
@@ -250,12 +237,12 @@ static int time_steps(double *ms, double *cpu_ms, double *peak, struct bench *b,
 
         if (peak)
             *peak = fmax(*peak, bench_peak_of(model_backend(b->m)));
-        t = bench_now();
-        cpu = clock_at(CLOCK_THREAD_CPUTIME_ID);
+        t = clock_now();
+        cpu = clock_thread();
         if (bench_one_step(b, e))
             return -1;
-        ms[i] = 1e3 * (bench_now() - t);
-        cpu_ms[i] = 1e3 * (clock_at(CLOCK_THREAD_CPUTIME_ID) - cpu);
+        ms[i] = 1e3 * (clock_now() - t);
+        cpu_ms[i] = 1e3 * (clock_thread() - cpu);
     }
     qsort(ms, (size_t)steps, sizeof *ms, bench_by_value);
     qsort(cpu_ms, (size_t)steps, sizeof *cpu_ms, bench_by_value);

@@ -89,6 +89,38 @@ static size_t attend_carve(struct attend *w, const struct attention *a,
     return used * sizeof(float);
 }
 
+/* RoPE of `rows` rows: the angle times dir (1 or -1), the length times scale;
+ * cos_t, sin_t are those of the first row. */
+struct turn {
+    float *to;
+    const float *x, *cos_t, *sin_t;
+    int64_t ldt, ld, rows;
+    float dir, scale;
+};
+
+/* `whole`: half is known to be whole vecs. */
+INLINE void turn_rows(struct turn t, int64_t half, const int whole)
+{
+    const vec scale = vset(t.scale), sin_scale = vset(t.scale * t.dir);
+
+    for (int64_t r = 0; r < t.rows; r++) {
+        for (int64_t i = 0; i < half; i += VW) {
+            int64_t n = half - i;
+            vec c = vget(t.cos_t + i, n, whole) * scale;
+            vec s = vget(t.sin_t + i, n, whole) * sin_scale;
+            vec lo = vget(t.x + i, n, whole);
+            vec hi = vget(t.x + half + i, n, whole);
+
+            vput(t.to + i, vfma(lo, c, vset(0) - hi * s), n, whole);
+            vput(t.to + half + i, vfma(hi, c, lo * s), n, whole);
+        }
+        t.to += t.ldt;
+        t.x += t.ld;
+        t.cos_t += half;
+        t.sin_t += half;
+    }
+}
+
 /* to[rows][ldt] = rows of x, positions t0.., turned by dir (1 or -1) times the
  * angle of RoPE and scaled. */
 static void rotate(float *to, int64_t ldt, const float *x, int64_t ld,
@@ -96,19 +128,22 @@ static void rotate(float *to, int64_t ldt, const float *x, int64_t ld,
                    float scale)
 {
     int64_t half = w->hd / 2;
-    const float *cos_t = w->a->cos + t0 * half;
-    const float *sin_t = w->a->sin + t0 * half;
+    const struct turn t = {.to = to,
+                           .x = x,
+                           .cos_t = w->a->cos + t0 * half,
+                           .sin_t = w->a->sin + t0 * half,
+                           .ldt = ldt,
+                           .ld = ld,
+                           .rows = rows,
+                           .dir = dir,
+                           .scale = scale};
 
-    for (int64_t r = 0; r < rows; r++, to += ldt, x += ld)
-        for (int64_t i = 0; i < half; i += VW) {
-            int64_t n = half - i;
-            vec c = vload_n(cos_t + r * half + i, n) * vset(scale);
-            vec s = vload_n(sin_t + r * half + i, n) * vset(scale * dir);
-            vec lo = vload_n(x + i, n), hi = vload_n(x + half + i, n);
-
-            vstore_n(to + i, vfma(lo, c, vset(0) - hi * s), n);
-            vstore_n(to + half + i, vfma(hi, c, lo * s), n);
-        }
+    if (half % VW == 0)
+        turn_rows(t, half, 1);
+    else if (half == VW / 2)
+        turn_rows(t, VW / 2, 0);
+    else
+        turn_rows(t, half, 0);
 }
 
 /* to[rows][hp] = rows of x times f[row] (NULL: 1), zeros beyond hd. */
@@ -117,9 +152,12 @@ static void copy_rows(float *to, const float *x, int64_t ld,
 {
     for (int64_t r = 0; r < rows; r++, to += w->hp, x += ld) {
         vec scale = vset(f ? f[r] : 1);
+        int64_t c = 0;
 
-        for (int64_t c = 0; c < w->hp; c += VW)
-            vstore(to + c, vload_n(x + c, w->hd - c) * scale);
+        for (; c + VW <= w->hd; c += VW)
+            vstore(to + c, vload(x + c) * scale);
+        if (c < w->hd)
+            vstore(to + c, vload_part(x + c, w->hd - c) * scale);
     }
 }
 
@@ -379,7 +417,9 @@ static void store_keys(struct attend *w, float *dqkv, int64_t g, float scale)
 
     rotate(k, w->ld, w->dk, w->hp, w, 0, w->t, -1, scale);
     for (int64_t r = 0; r < w->t; r++)
-        memcpy(v + r * w->ld, w->dv + r * w->hp, (size_t)w->hd * sizeof *v);
+        for (int64_t c = 0; c < w->hd; c += VW)
+            vstore_n(v + r * w->ld + c, vload(w->dv + r * w->hp + c),
+                     w->hd - c);
 }
 
 static void fast_attention_bwd(float *dqkv, const float *dout, const float *o,

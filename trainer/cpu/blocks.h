@@ -5,7 +5,8 @@
 
 #include "trainer/cpu/gemm.h"
 
-#define DY_COLS 144 /* columns of dy copied at a time in dW */
+#define NEAR_COLS 1024
+#define DY_COLS 144 /* columns of a wider dy copied at a time in dW */
 #define DY_LD (DY_COLS + 16)
 
 /* c[m, n] = init + a[m, k] B[k, n]; init (NULL: zeros) has the layout of c. */
@@ -78,10 +79,12 @@ static void dw_block(float *dw, const float *dy, const float *x,
                      const struct linear *l, int64_t steps, float *xp)
 {
     float *dyp = xp + KB * padded(l->k);
-    /* Where a narrow dy is, it stays in cache. */
-    int near = l->n <= 256;
-    /* So does a narrow x, but a product reads whole vecs of it. */
-    int in_place = l->k <= 32 && l->k % VW == 0;
+    /* A row of dy so narrow is read where it is: a copy costs more than the
+     * lines of the second-level cache that a column of it touches. */
+    int near = l->n <= NEAR_COLS;
+    /* So is x where its rows are short or few products read it, but a product
+     * reads whole vecs. */
+    int in_place = (l->k <= 32 || l->n <= 40) && l->k % VW == 0;
 
     for (int64_t j = 0, w; !in_place && j < l->k; j += w) {
         w = panel_width(l->k - j);

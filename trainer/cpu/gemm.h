@@ -2,9 +2,9 @@
  *
  * The micro-kernel `tile` computes c = init + A[rows, k] B[k, columns] for as
  * many rows and vecs of columns as keep c in registers: 9 x 3 vecs or 14 x 2
- * with 32 registers, 4 x 3 or 6 x 2 with 16.  Per step of k it loads one row
- * of B and broadcasts one element of A a row: 27 fused multiply-adds for 12
- * loads, so the loads hide behind the arithmetic, and there are enough
+ * with 32 registers; 4 x 3, 6 x 2 or 12 x 1 with 16.  Per step of k it loads
+ * one row of B and broadcasts one element of A a row: 27 fused multiply-adds
+ * for 12 loads, so the loads hide behind the arithmetic, and there are enough
  * independent chains to hide its latency.
  *
  * Order.  Each element of c is one chain over k, from init, k ascending,
@@ -35,10 +35,12 @@
 
 #if VW == 16
 #define MR3 9  /* most rows of a tile of 3 vecs */
-#define MR2 14 /* ... of 2 or 1 */
+#define MR2 14 /* ... of 2 */
+#define MR1 14 /* ... of 1 */
 #else
 #define MR3 4
 #define MR2 6
+#define MR1 12
 #endif
 #define KB 128  /* steps of k at a time */
 #define STEPS 4 /* of k between two looks at the loop counter */
@@ -59,14 +61,14 @@ INLINE int64_t least(int64_t a, int64_t b)
 /* Where the rows of A start, three to a pointer: an address is then pointer +
  * {0, 1, 2} * stride, which the hardware adds for free. */
 struct rows {
-    const float *p[(MR2 + 2) / 3];
+    const float *p[(MR1 + 2) / 3];
 };
 
 /* Keep the compiler from deriving one such pointer from another. */
 #define OPAQUE(p) __asm__("" : "+r"(p))
 
 /* One step of k. */
-INLINE void step(const int mr, const int nv, const int by_rows, vec acc[MR2][3],
+INLINE void step(const int mr, const int nv, const int by_rows, vec acc[MR1][3],
                  struct rows *r, const float **a, int64_t lda, const float **b,
                  int64_t ldb)
 {
@@ -97,7 +99,7 @@ INLINE void tile(const int mr, const int nv, const int by_rows, float *c,
                  int64_t ldc, const float *init, int64_t ldi, const float *a,
                  int64_t lda, const float *b, int64_t ldb, int64_t k)
 {
-    vec acc[MR2][3];
+    vec acc[MR1][3];
     struct rows r;
 
     UNROLL
@@ -182,7 +184,7 @@ INLINE void one_tile(const int mr, const int nv, const int by_rows,
 /* nv vecs of columns of B against m rows of A. */
 INLINE void panel(const int nv, const int by_rows, const struct product *p)
 {
-    const int most = nv == 3 ? MR3 : MR2;
+    const int most = nv == 3 ? MR3 : nv == 2 ? MR2 : MR1;
     struct place at = {p->c, p->init, p->a, p->next};
     int64_t part = p->next ? p->next_floats * most / p->m / 16 * 16 + 16 : 0;
     int64_t m = p->m;
@@ -215,24 +217,29 @@ INLINE void panel(const int nv, const int by_rows, const struct product *p)
             default:
                 break;
             }
-#if MR3 > 6
-        switch (mr) {
-            TILE_CASE(6)
-            TILE_CASE(7)
-            TILE_CASE(8)
-        default:
-            break;
-        }
+        if (most > 6)
+            switch (mr) {
+                TILE_CASE(6)
+                TILE_CASE(7)
+                TILE_CASE(8)
+            default:
+                break;
+            }
         if (most > 9)
             switch (mr) {
                 TILE_CASE(9)
                 TILE_CASE(10)
                 TILE_CASE(11)
-                TILE_CASE(12)
-                TILE_CASE(13)
             default:
                 break;
             }
+#if MR1 > 12
+        switch (mr) {
+            TILE_CASE(12)
+            TILE_CASE(13)
+        default:
+            break;
+        }
 #endif
         m -= mr;
     }
@@ -308,13 +315,34 @@ static int64_t panel_width(int64_t n)
     return (vecs == 4 ? 2 : least(vecs, 3)) * VW;
 }
 
+INLINE void copy_vecs(const int nv, float *dst, const float *src, int64_t ld,
+                      int64_t rows)
+{
+    for (; rows > 0; rows--, dst += nv * VW, src += ld) {
+        vec x[3];
+
+        UNROLL
+        for (int j = 0; j < nv; j++)
+            x[j] = vload(src + j * VW);
+        UNROLL
+        for (int j = 0; j < nv; j++)
+            vstore(dst + j * VW, x[j]);
+    }
+}
+
 /* dst[rows][width] = the first cols of each row of src, zeros beyond. */
 static void copy_panel(float *dst, int64_t width, const float *src, int64_t ld,
                        int64_t rows, int64_t cols)
 {
-    for (int64_t i = 0; i < rows; i++, dst += width, src += ld)
-        for (int64_t j = 0; j < width; j += VW)
-            vstore(dst + j, j < cols ? vload_n(src + j, cols - j) : vset(0));
+    if (cols == 3 * VW && width == 3 * VW)
+        copy_vecs(3, dst, src, ld, rows);
+    else if (cols == 2 * VW && width == 2 * VW)
+        copy_vecs(2, dst, src, ld, rows);
+    else
+        for (int64_t i = 0; i < rows; i++, dst += width, src += ld)
+            for (int64_t j = 0; j < width; j += VW)
+                vstore(dst + j,
+                       j < cols ? vload_n(src + j, cols - j) : vset(0));
 }
 
 /* dst[c][r] = src[r][c] for r < rows, zeros for the other r < lanes. */

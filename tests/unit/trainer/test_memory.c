@@ -31,12 +31,21 @@ static int weigh(void *ctx, const struct step_report *r)
     return 0;
 }
 
-/* Bytes that a child takes to train this run. */
-static double taken(const struct run_spec *s, struct place *place)
+/* The copy that a checkpoint was written from is still there. */
+static int weigh_copy(void *ctx, int64_t step, double seconds)
+{
+    (void)step, (void)seconds;
+    *(double *)ctx = own_bytes();
+    return 0;
+}
+
+/* Bytes that a child takes to train this run, and to keep its end. */
+static double taken(const struct run_spec *s, struct place *place, int keep)
 {
     double *bytes = mmap(NULL, 2 * sizeof *bytes, PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const struct observer obs = {.ctx = &bytes[1], .on_step = weigh};
+    const struct observer obs = {
+        .ctx = &bytes[1], .on_step = weigh, .on_checkpoint = weigh_copy};
     double took;
     int status;
     pid_t pid;
@@ -50,6 +59,7 @@ static double taken(const struct run_spec *s, struct place *place)
 
         bytes[0] = own_bytes();
         env = env_at(place, new_dir(place));
+        env.keep_checkpoint = keep;
         _exit(train(&result, s, &env, &obs, &e) || result.end != TRAIN_DONE);
     }
     assert_true(pid > 0);
@@ -82,11 +92,13 @@ static void a_run_takes_what_a_plan_says(void **state)
         s.eval_tokens = s.model.seq_len;
         s.steps = 1;
         s.schedule.warmup_steps = 0;
-        bytes = run_bytes(&s, 1);
-        took = taken(&s, &place);
-        print_message("%.1f MB planned, %.1f MB taken\n", bytes / 1e6,
-                      took / 1e6);
-        assert_true(fabs(took / bytes - 1) < 0.10);
+        for (int keep = 0; keep < 2; keep++) {
+            bytes = run_bytes(&s, 1) + keep * run_checkpoint_bytes(&s);
+            took = taken(&s, &place, keep);
+            print_message("%.1f MB planned, %.1f MB taken\n", bytes / 1e6,
+                          took / 1e6);
+            assert_true(fabs(took / bytes - 1) < 0.10);
+        }
     }
     place_release(&place);
 }
