@@ -102,4 +102,10 @@ study damaged/train packed/valid
 bad 'damaged/train/shard-00000.tok: tokens damaged .*offset 128'
 truncate -s -8 damaged/train/shard-00000.tok
 bad 'damaged/train/shard-00000.tok: .*truncated'
+# a shard of another set, and tokens that are wider than they are said to be
+cp packed/valid/shard-00000.tok damaged/train/shard-00000.tok
+bad 'damaged/train/shard-00000.tok: not the shard that manifest.json describes'
+head -c 4002 /dev/urandom >u16/wide.bin
+study u16/wide.bin:u32,vocab=256,bytes=4000 packed/valid
+bad 'u16/wide.bin: 4002 bytes'
 conclude
