@@ -132,36 +132,48 @@ static void train_text(const struct bench_case *c, const struct bench_step *r)
            100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops);
 }
 
-/* The same steps by o->ranks processes, as one run and as one run each, and
- * by one as they are measured. */
+/* The same steps by o->ranks processes, as one run and as one run each, beside
+ * one process: in turns, for a core is not always as fast, and the medians of
+ * the turns and of their ratios. */
 static int ranks_rows(const struct bench_case *c, const struct bench_opts *o,
                       struct err *e)
 {
-    struct bench_ranks one, many;
+    enum { TURNS = 7 };
+    struct {
+        double ms[TURNS], rate[TURNS], times[TURNS];
+    } of[2];
     char ms[STR_DOUBLE], rate[STR_DOUBLE], times[STR_DOUBLE];
     int n = (int)o->ranks;
 
-    if (bench_ranks(&one, c, 1, 1, (int)o->steps, e))
-        return -1;
-    for (int one_run = 1; one_run >= 0; one_run--) {
-        double x;
+    for (int t = 0; t < TURNS; t++) {
+        struct bench_ranks one, many;
 
-        if (bench_ranks(&many, c, n, one_run, (int)o->steps, e))
+        if (bench_ranks(&one, c, 1, 1, (int)o->steps, e))
             return -1;
-        x = many.tokens_s / one.tokens_s;
+        for (int one_run = 0; one_run < 2; one_run++) {
+            if (bench_ranks(&many, c, n, one_run, (int)o->steps, e))
+                return -1;
+            of[one_run].ms[t] = many.ms;
+            of[one_run].rate[t] = many.tokens_s;
+            of[one_run].times[t] = many.tokens_s / one.tokens_s;
+        }
+    }
+    for (int one_run = 1; one_run >= 0; one_run--) {
+        double m = bench_median(of[one_run].ms, TURNS);
+        double r = bench_median(of[one_run].rate, TURNS);
+        double x = bench_median(of[one_run].times, TURNS);
+
         if (o->json)
             printf("{\"dtype\":\"%s\",\"d_model\":%lld,\"tokens\":%lld,"
                    "\"threads\":%d,\"runs\":%d,\"ms\":%s,"
                    "\"tokens_per_s\":%s,\"speedup\":%s}\n",
                    dtype_name(c->dtype), (long long)c->model.d_model,
-                   (long long)c->tokens, n, one_run ? 1 : n,
-                   str_double(ms, many.ms), str_double(rate, many.tokens_s),
-                   str_double(times, x));
+                   (long long)c->tokens, n, one_run ? 1 : n, str_double(ms, m),
+                   str_double(rate, r), str_double(times, x));
         else
             printf("  %d ranks, %-15s %9.2f ms a step, %9.0f tokens/s, %.2f "
                    "times one\n",
-                   n, one_run ? "one run" : "a run each", many.ms,
-                   many.tokens_s, x);
+                   n, one_run ? "one run" : "a run each", m, r, x);
         fflush(stdout);
     }
     return 0;
