@@ -108,9 +108,8 @@ struct curve_forecast {
 int curve_forecast(struct curve_forecast *out, const struct curve_fit *f,
                    double flops, double level, double extra);
 
-/* As hyper_fit_json; law "loss", params E, k, p of the form with E, and
+/* As hyper_fit_result; law "loss", params E, k, p of the form with E, and
  * pure_k, pure_p. */
 void curve_fit_result(struct fit_result *r, const struct curve_fit *f);
-char *curve_fit_json(const struct curve_fit *f);
 
 #endif

@@ -63,14 +63,3 @@ void curve_fit_result(struct fit_result *r, const struct curve_fit *f)
     fit_result_json(r, "E_identified", json_boolean(f->E_identified));
     fit_result_json(r, "points", points_json(f));
 }
-
-char *curve_fit_json(const struct curve_fit *f)
-{
-    struct fit_result r;
-    char *text;
-
-    curve_fit_result(&r, f);
-    text = fit_result_dump(&r);
-    fit_result_release(&r);
-    return text;
-}

@@ -169,11 +169,9 @@ void hyper_fit_use(struct hyper_law *law, struct str *how,
 double hyper_lr(const struct hyper_law *law, double flops);
 double hyper_batch(const struct hyper_law *law, double flops);
 
-/* The whole fit as the JSON object that `fit --law hyper --json` prints (law,
- * method, n, excluded, params, ci, level, identified, refused, diagnostics,
- * grids); the caller's to free.  identified: both exponents are. */
-char *hyper_fit_json(const struct hyper_fit *f);
-/* The same before it is printed: *r is initialised by it. */
+/* The whole fit as `fit --law hyper` prints it (law, method, n, excluded,
+ * params, ci, level, identified, refused, diagnostics, grids): *r is
+ * initialised by it.  identified: both exponents are. */
 void hyper_fit_result(struct fit_result *r, const struct hyper_fit *f);
 int hyper_fit_identified(const struct hyper_fit *f);
 

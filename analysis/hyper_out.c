@@ -171,14 +171,3 @@ void hyper_fit_result(struct fit_result *r, const struct hyper_fit *f)
     refusals(r, f);
     diagnostics(r, f);
 }
-
-char *hyper_fit_json(const struct hyper_fit *f)
-{
-    struct fit_result r;
-    char *text;
-
-    hyper_fit_result(&r, f);
-    text = fit_result_dump(&r);
-    fit_result_release(&r);
-    return text;
-}

@@ -160,9 +160,8 @@ void isoflop_fit_release(struct isoflop_fit *f);
 double isoflop_fit_use(struct str *how, const struct isoflop_fit *f,
                        double flops);
 
-/* As hyper_fit_result and hyper_fit_json.  params: M_coef, M_exponent,
- * D_..., N_...; diagnostics: every budget. */
+/* As hyper_fit_result.  params: M_coef, M_exponent, D_..., N_...; diagnostics:
+ * every budget. */
 void isoflop_fit_result(struct fit_result *r, const struct isoflop_fit *f);
-char *isoflop_fit_json(const struct isoflop_fit *f);
 
 #endif

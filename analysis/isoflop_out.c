@@ -130,14 +130,3 @@ void isoflop_fit_result(struct fit_result *r, const struct isoflop_fit *f)
     r->options = options_json(&f->opts);
     diagnostics(r, f);
 }
-
-char *isoflop_fit_json(const struct isoflop_fit *f)
-{
-    struct fit_result r;
-    char *text;
-
-    isoflop_fit_result(&r, f);
-    text = fit_result_dump(&r);
-    fit_result_release(&r);
-    return text;
-}

@@ -88,8 +88,7 @@ static void complete(struct fit_result *r, const struct fit_input *in,
         points_hash(r->input, &in->points);
     r->repeated = points_repeated(&in->points);
     r->exploratory = in->opened;
-    snprintf(r->version, sizeof(r->version), "%s %.40s", VERSION_TEXT,
-             version_commit());
+    version_stamp(r->version, sizeof r->version);
     note_options(r, q);
     if (q->ask.holdout)
         fit_result_json(r, "holdout_recorded",

@@ -44,8 +44,7 @@ static int store_fit(const struct study_run *s, struct fit_result *r,
     int rc;
 
     points_hash(r->input, p);
-    snprintf(r->version, sizeof r->version, "%s %.40s", VERSION_TEXT,
-             version_commit());
+    version_stamp(r->version, sizeof r->version);
     json = fit_result_dump(r);
     rc = db_fit_put(
         &id, s->db, s->id,

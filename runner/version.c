@@ -15,6 +15,11 @@ const char *version_date(void)
     return LOGLOG_DATE;
 }
 
+void version_stamp(char *to, size_t size)
+{
+    snprintf(to, size, "%s %.40s", VERSION_TEXT, version_commit());
+}
+
 const char *version_build(void)
 {
     return "gcc-compatible " __VERSION__

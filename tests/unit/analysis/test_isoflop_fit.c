@@ -300,7 +300,7 @@ static void test_json_reads_back(void **state)
     struct design d = {1e18, 1e20, 6, 7, 2, 4, 1, 1, 0.001};
     struct rng r = {1, RNG_TEST, 0};
     struct isoflop_opts o = options(200);
-    struct fit_result back;
+    struct fit_result back, said;
     struct isoflop_fit f;
     struct points p;
     struct err e;
@@ -310,7 +310,9 @@ static void test_json_reads_back(void **state)
     points_init(&p);
     simulate(&p, &truth_chinchilla, &d, &r);
     ok(isoflop_fit(&f, &p, &o, &e));
-    text = isoflop_fit_json(&f);
+    isoflop_fit_result(&said, &f);
+    text = fit_result_dump(&said);
+    fit_result_release(&said);
     ok(fit_result_from_json(&back, text, &e));
     assert_string_equal(back.law, "isoflop");
     assert_int_equal(back.n, 84);
