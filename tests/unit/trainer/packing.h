@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "tests/unit/trainer/shell.h"
 #include "trainer/pack.h"
 
 #include <setjmp.h>
@@ -22,19 +23,6 @@
 #include <cmocka.h>
 
 #define DOCUMENTS 200
-
-static inline void run(const char *fmt, ...)
-    __attribute__((format(printf, 1, 2)));
-static inline void run(const char *fmt, ...)
-{
-    char command[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(command, sizeof command, fmt, ap);
-    va_end(ap);
-    assert_int_equal(system(command), 0);
-}
 
 /* *state is the name of a temporary directory. */
 static inline int set_up(void **state)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "tests/unit/trainer/shell.h"
 #include "trainer/pack.h"
 #include "trainer/shard.h"
 #include "trainer/shard_format.h"
@@ -79,18 +80,6 @@ static int set_up(void **state)
     free(file);
     *state = f;
     return 0;
-}
-
-static void run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void run(const char *fmt, ...)
-{
-    char command[512];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(command, sizeof command, fmt, ap);
-    va_end(ap);
-    assert_int_equal(system(command), 0);
 }
 
 static int tear_down(void **state)
