@@ -292,7 +292,6 @@ static void encode_word(struct tokenizer_coder *c)
 static void add_word(void *ctx, const uint8_t *text, size_t n, int32_t id)
 {
     struct tokenizer_coder *c = ctx;
-
     struct bpe_word *w;
 
     BUG_ON(text != c->at);
