@@ -70,6 +70,13 @@ static json_t *named_rows(json_t *v)
     return rows;
 }
 
+/* Two numbers: an interval. */
+static int is_pair(const json_t *v)
+{
+    return json_array_size(v) == 2 && json_is_number(json_array_get(v, 0)) &&
+           json_is_number(json_array_get(v, 1));
+}
+
 /* The scalars and pairs of an object in one line. */
 static void print_line(struct str *out, const char *title, json_t *o)
 {
@@ -80,10 +87,14 @@ static void print_line(struct str *out, const char *title, json_t *o)
     str_addf(out, "  %-22s", title);
     json_object_foreach(o, key, v)
     {
-        if (json_is_null(v) || json_is_array(v))
+        if (json_is_null(v) || (json_is_array(v) && !is_pair(v)))
             continue;
-        cell_text(text, v);
+        cell_text(text, json_is_array(v) ? json_array_get(v, 0) : v);
         str_addf(out, " %s %s", key, text);
+        if (json_is_array(v)) {
+            cell_text(text, json_array_get(v, 1));
+            str_addf(out, " .. %s", text);
+        }
     }
     str_add(out, "\n");
 }

@@ -376,6 +376,23 @@ static void test_one_batch(void **state)
     points_release(&p);
 }
 
+/* A diagnostic with an interval is a line of the page, with both its ends. */
+static void test_intervals_are_printed(void **state)
+{
+    struct str page = {0};
+    struct fit_result r;
+
+    (void)state;
+    fit_result_init(&r, "hyper");
+    fit_result_json(&r, "lr_of_N_D",
+                    json_pack("{s:f, s:[f, f], s:[n, n]}", "N", 0.5, "N_ci",
+                              0.25, 0.75, "B_ci"));
+    fit_result_print(&page, &r);
+    assert_non_null(strstr(page.text, "N 0.5 N_ci 0.25 .. 0.75\n"));
+    str_release(&page);
+    fit_result_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_all_at_the_edge_is_a_bound),
         cmocka_unit_test(test_nothing_to_fit_is_an_error),
         cmocka_unit_test(test_json_reads_back),
+        cmocka_unit_test(test_intervals_are_printed),
         cmocka_unit_test(test_one_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
