@@ -96,17 +96,17 @@ void jobs_requeue(struct job *job, struct scheduler *s, int last)
                                      place_of(job, last)});
 }
 
-/* The job as the packer sees it, and in *most its widest gang; those of a
+/* The run as the packer sees it, and in *most its widest gang; those of a
  * study that asks for a gang have it already. */
-static struct sched_job to_queue(int *most, const struct job *job)
+static struct sched_job to_queue(int *most, const struct planned *run,
+                                 int asked)
 {
-    struct sched_job q = {job->number, job->run.plan.seconds, 1,
-                          place_of(job, 0)};
+    struct sched_job q = {.seconds = run->seconds, .gang = 1};
 
-    *most = run_leaves(&job->run.plan.spec);
-    if (job->asked) {
-        if (job->asked < *most)
-            *most = job->asked;
+    *most = run_leaves(&run->spec);
+    if (asked) {
+        if (asked < *most)
+            *most = asked;
         q.gang = *most;
         q.seconds = width_seconds(q.seconds, *most);
     }
@@ -125,8 +125,10 @@ void jobs_queue(struct jobs *j, struct scheduler *s,
     for (int asked = 0; asked < 2; asked++) {
         for (size_t i = 0; i < j->n; i++)
             if (j->job[i]->now == JOB_QUEUED && !j->job[i]->asked == !asked) {
-                queued[n] = to_queue(&most[n], j->job[i]);
-                n++;
+                const struct job *job = j->job[i];
+                queued[n] = to_queue(&most[n], &job->run.plan, job->asked);
+                queued[n].id = job->number;
+                queued[n++].priority = place_of(job, 0);
             }
         if (!asked)
             width_choose(queued, most, n, on);
@@ -141,4 +143,27 @@ void jobs_queue(struct jobs *j, struct scheduler *s,
     }
     free(queued);
     free(most);
+}
+
+double jobs_makespan(const struct plan *p, int asked, int n_slots)
+{
+    size_t n = p->n, of_use = n * RUN_LEAVES;
+    struct sched_job *job = xcalloc(n + 1, sizeof *job);
+    int *most = xcalloc(n + 1, sizeof *most), *node;
+    struct width_slots on = {n_slots, 1, NULL};
+    double seconds;
+
+    BUG_ON(n_slots < 1);
+    if ((size_t)n_slots > of_use)
+        on.n_slots = of_use ? (int)of_use : 1;
+    on.node = node = xcalloc((size_t)on.n_slots, sizeof *node);
+    for (size_t i = 0; i < n; i++)
+        job[i] = to_queue(&most[i], &p->run[i], asked);
+    if (!asked)
+        width_choose(job, most, n, &on);
+    seconds = width_makespan(job, n, &on);
+    free(node);
+    free(most);
+    free(job);
+    return seconds;
 }

@@ -48,6 +48,9 @@ struct job *jobs_add(struct jobs *j, const struct db_run *run);
  * queue is emptied first. */
 void jobs_queue(struct jobs *j, struct scheduler *s,
                 const struct width_slots *on);
+/* Seconds that a plan takes on so many slots of one node, with runs as wide as
+ * jobs_queue makes those of a study that asks for gangs of `asked`. */
+double jobs_makespan(const struct plan *p, int asked, int n_slots);
 /* Hold a queued one: out of the queue when jobs_queue is called next. */
 void jobs_hold(struct job *job);
 /* Queue one that was active, as wide as it was; last: behind all others of its

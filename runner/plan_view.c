@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "db/fits.h"
 #include "db/runs.h"
+#include "runner/jobs.h"
 #include "runner/measure.h"
 #include "sweep/axis.h"
 #include "sweep/flops.h"
@@ -80,9 +81,12 @@ static int add_rows(struct plan_view *v, int k, struct plan *p,
         if (!state || !run_state_final(state[i])) {
             st->seconds_left += row->seconds;
             plan_add(&left, &p->run[i]);
+            if (v->chip) /* what a gang's members lose is counted */
+                left.run[left.n - 1].seconds /=
+                    width_seconds(v->gpu.gang, v->gpu.gang);
         }
     }
-    st->makespan = cost_makespan(&left, 0, v->slots);
+    st->makespan = jobs_makespan(&left, v->study.gang, v->slots);
     plan_release(&left);
     return 0;
 }

@@ -5,7 +5,6 @@
 #include "sweep/flops.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 void cost_default(struct cost_model *c)
 {
@@ -56,36 +55,4 @@ void cost_plan(struct plan *p, const struct cost_model *c)
 {
     for (size_t i = 0; i < p->n; i++)
         p->run[i].seconds = cost_planned(c, &p->run[i]);
-}
-
-static int longer_first(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x < y) - (x > y);
-}
-
-double cost_makespan(const struct plan *p, size_t from, int slots)
-{
-    size_t n = from < p->n ? p->n - from : 0;
-    double *seconds = xcalloc(n, sizeof *seconds);
-    double *busy = xcalloc((size_t)(slots > 0 ? slots : 1), sizeof *busy);
-    double end = 0;
-
-    BUG_ON(slots < 1);
-    for (size_t i = 0; i < n; i++)
-        seconds[i] = p->run[from + i].seconds;
-    qsort(seconds, n, sizeof *seconds, longer_first);
-    for (size_t i = 0; i < n; i++) {
-        int least = 0;
-        for (int j = 1; j < slots; j++)
-            if (busy[j] < busy[least])
-                least = j;
-        busy[least] += seconds[i];
-        if (busy[least] > end)
-            end = busy[least];
-    }
-    free(seconds);
-    free(busy);
-    return end;
 }

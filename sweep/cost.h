@@ -1,4 +1,4 @@
-/* cost: predicted seconds of a run and makespan of a plan. */
+/* cost: predicted seconds of a run. */
 #ifndef LOGLOG_SWEEP_COST_H
 #define LOGLOG_SWEEP_COST_H
 
@@ -22,8 +22,5 @@ double cost_seconds(const struct cost_model *c, const struct run_spec *s);
 double cost_planned(const struct cost_model *c, const struct planned *r);
 /* Fill planned.seconds for all runs. */
 void cost_plan(struct plan *p, const struct cost_model *c);
-/* Longest-processing-time-first on `slots` equal slots: the makespan of the
- * runs [from, n) of the plan, in seconds. */
-double cost_makespan(const struct plan *p, size_t from, int slots);
 
 #endif

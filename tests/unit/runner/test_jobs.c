@@ -1,10 +1,12 @@
 /* The coordinator's tables: jobs by run, ranks and slots by hello, members of
  * a gang. */
 #include "base/mem.h"
+#include "base/rng.h"
 #include "runner/gang.h"
 #include "runner/jobs.h"
 #include "runner/workers.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -99,6 +101,85 @@ static void widths_respect_the_batch_and_the_node(void **state)
         assert_int_equal(j.job[0]->gang, cases[i].gang);
         jobs_release(&j);
         sched_destroy(s);
+    }
+}
+
+static double makespan(const double *seconds, int n, int asked, int slots)
+{
+    struct plan p;
+    double end;
+
+    plan_init(&p);
+    for (int i = 0; i < n; i++) {
+        struct db_run r = a_run(i + 1, seconds[i], 4);
+        plan_add(&p, &r.plan);
+    }
+    end = jobs_makespan(&p, asked, slots);
+    plan_release(&p);
+    return end;
+}
+
+/* The best makespan of runs alone, by trying every assignment. */
+static double brute(const double *seconds, int n, double *busy, int slots)
+{
+    double best = INFINITY;
+
+    if (n == 0) {
+        double end = 0;
+        for (int j = 0; j < slots; j++)
+            end = fmax(end, busy[j]);
+        return end;
+    }
+    for (int j = 0; j < slots; j++) {
+        busy[j] += seconds[n - 1];
+        best = fmin(best, brute(seconds, n - 1, busy, slots));
+        busy[j] -= seconds[n - 1];
+    }
+    return best;
+}
+
+/* Longest first is within 4/3 - 1/(3 slots) of the best (Graham 1969). */
+static void a_plan_of_single_runs_is_near_the_best(void **state)
+{
+    struct rng r = {3, RNG_TEST, 0};
+
+    (void)state;
+    for (int trial = 0; trial < 200; trial++) {
+        double seconds[8], busy[3] = {0, 0, 0}, best, got, sum = 0;
+        int n = 1 + (int)rng_next_below(&r, 8);
+        int slots = 1 + (int)rng_next_below(&r, 3);
+        for (int i = 0; i < n; i++) {
+            seconds[i] = 1 + (double)rng_next_below(&r, 30);
+            sum += seconds[i];
+        }
+        got = makespan(seconds, n, 1, slots);
+        best = brute(seconds, n, busy, slots);
+        assert_true(got >= best - 1e-9);
+        assert_true(got <= best * (4.0 / 3 - 1.0 / (3 * slots)) + 1e-9);
+        if (slots == 1)
+            assert_true(fabs(got - sum) < 1e-9);
+    }
+}
+
+/* What `loglog plan` says of a study is what the scheduler will do. */
+static void a_plan_has_the_gangs_of_its_runs(void **state)
+{
+    static const double five[] = {2, 3, 4, 5, 6}, one[] = {100};
+    const double loss = 1 + GANG_LOSS;
+    static const int slots[] = {1, 2, 1000000};
+
+    (void)state;
+    assert_true(makespan(five, 0, 0, 2) == 0);
+    assert_true(makespan(five, 5, 1, 2) == 11); /* 6 3 2 against 5 4 */
+    assert_true(makespan(five, 5, 0, 2) == 11); /* too short for gangs */
+    assert_true(makespan(five, 5, 1, 1000000) == 6);
+    assert_true(fabs(makespan(five, 5, 2, 2) - 10 * loss) < 1e-9);
+    assert_true(fabs(makespan(five, 5, 2, 4) - 5.5 * loss) < 1e-9);
+    for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+        int g = slots[i] < 4 ? slots[i] : 4; /* of four sequences */
+        assert_true(makespan(one, 1, 1, slots[i]) == 100);
+        assert_true(
+            fabs(makespan(one, 1, 0, slots[i]) - width_seconds(100, g)) < 1e-9);
     }
 }
 
@@ -302,6 +383,8 @@ int main(void)
         cmocka_unit_test(a_run_is_one_job_whoever_asks),
         cmocka_unit_test(a_share_is_of_the_steps_that_are_its_own),
         cmocka_unit_test(widths_respect_the_batch_and_the_node),
+        cmocka_unit_test(a_plan_of_single_runs_is_near_the_best),
+        cmocka_unit_test(a_plan_has_the_gangs_of_its_runs),
         cmocka_unit_test(queueing_again_leaves_active_runs_alone),
         cmocka_unit_test(studies_start_by_priority),
         cmocka_unit_test(slots_are_numbered_over_ranks_and_nodes),

@@ -1,4 +1,4 @@
-/* Throughput is interpolated on log-log paper; the makespan is a schedule. */
+/* Throughput is interpolated on log-log paper. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
 #include "sweep/cost.h"
 #include "sweep/flops.h"
 
@@ -83,83 +82,12 @@ static void a_plan_is_priced_run_by_run(void **state)
     plan_release(&p);
 }
 
-static void fill(struct plan *p, const double *seconds, int n)
-{
-    plan_init(p);
-    for (int i = 0; i < n; i++) {
-        struct planned r = {.id = i + 1, .seconds = seconds[i]};
-        plan_add(p, &r);
-    }
-}
-
-/* The best makespan, by trying every assignment. */
-static double brute(const double *seconds, int n, double *busy, int slots)
-{
-    double best = INFINITY;
-
-    if (n == 0) {
-        double end = 0;
-        for (int j = 0; j < slots; j++)
-            end = fmax(end, busy[j]);
-        return end;
-    }
-    for (int j = 0; j < slots; j++) {
-        busy[j] += seconds[n - 1];
-        best = fmin(best, brute(seconds, n - 1, busy, slots));
-        busy[j] -= seconds[n - 1];
-    }
-    return best;
-}
-
-/* Longest first is within 4/3 - 1/(3 slots) of the best (Graham 1969). */
-static void a_makespan_is_near_the_best(void **state)
-{
-    struct rng r = {3, RNG_TEST, 0};
-
-    (void)state;
-    for (int trial = 0; trial < 200; trial++) {
-        double seconds[8], busy[3] = {0, 0, 0}, best, got, sum = 0;
-        int n = 1 + (int)rng_next_below(&r, 8);
-        int slots = 1 + (int)rng_next_below(&r, 3);
-        struct plan p;
-        for (int i = 0; i < n; i++) {
-            seconds[i] = 1 + (double)rng_next_below(&r, 30);
-            sum += seconds[i];
-        }
-        fill(&p, seconds, n);
-        got = cost_makespan(&p, 0, slots);
-        best = brute(seconds, n, busy, slots);
-        assert_true(got >= best - 1e-9);
-        assert_true(got <= best * (4.0 / 3 - 1.0 / (3 * slots)) + 1e-9);
-        if (slots == 1)
-            assert_true(fabs(got - sum) < 1e-9);
-        plan_release(&p);
-    }
-}
-
-static void known_schedules(void **state)
-{
-    static const double seconds[] = {2, 3, 4, 5, 6};
-    struct plan p;
-
-    (void)state;
-    fill(&p, seconds, 5);
-    assert_true(cost_makespan(&p, 0, 2) == 11); /* 6 3 2 against 5 4 */
-    assert_true(cost_makespan(&p, 0, 5) == 6);
-    assert_true(cost_makespan(&p, 0, 100) == 6);
-    assert_true(cost_makespan(&p, 3, 1) == 11); /* the last two */
-    assert_true(cost_makespan(&p, 5, 1) == 0);
-    plan_release(&p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seconds_follow_the_table),
         cmocka_unit_test(the_default_is_a_table),
         cmocka_unit_test(a_plan_is_priced_run_by_run),
-        cmocka_unit_test(a_makespan_is_near_the_best),
-        cmocka_unit_test(known_schedules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
