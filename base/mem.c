@@ -53,31 +53,78 @@ void *mem_grow(void *p, size_t *cap, size_t need, size_t size)
     return xrealloc(p, n * size);
 }
 
+/* In front of a tensor: what to give back, and how. */
+struct front {
+    void *base;
+    size_t mapped; /* bytes of a mapping; 0: from malloc */
+};
+#define FRONT ((size_t)64) /* keeps what follows aligned */
+
+static void *behind(void *base, size_t mapped, char *at)
+{
+    const struct front f = {base, mapped};
+
+    memcpy(at - FRONT, &f, sizeof f);
+    return at;
+}
+
+/* Small enough to come from malloc. */
+static void *small_tensor(size_t bytes)
+{
+    void *base;
+
+    if (posix_memalign(&base, FRONT, FRONT + bytes))
+        return NULL;
+    return behind(base, 0, memset((char *)base + FRONT, 0, bytes));
+}
+
+/* Pages of its own, which the kernel has zeroed: once, here, and not one by
+ * one in the first step.  Huge ones as far as whole ones go, so that no byte
+ * more is resident: without them a step of a large model waits for the
+ * translation of addresses. */
+static void *large_tensor(size_t bytes)
+{
+    size_t room = bytes + HUGE_PAGE + FRONT;
+    char *base, *at;
+
+    if (room < bytes)
+        return NULL;
+    base = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    at = base + FRONT;
+    at += -(uintptr_t)at % HUGE_PAGE;
+#ifdef MADV_HUGEPAGE
+    madvise(at, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+#ifdef MADV_POPULATE_WRITE
+    if (madvise(at, bytes, MADV_POPULATE_WRITE))
+#endif
+        memset(at, 0, bytes);
+    return behind(base, room, at);
+}
+
 void *mem_tensor(size_t bytes)
 {
-    size_t align = bytes < HUGE_PAGE ? 64 : HUGE_PAGE;
     size_t rounded = (bytes + 63) / 64 * 64;
-    void *p;
 
-    if (rounded < bytes)
+    if (rounded < bytes || rounded > SIZE_MAX / 2)
         return NULL;
-    rounded = rounded ? rounded : 64;
-    /* not aligned_alloc, which wants a size in whole multiples of align */
-    if (posix_memalign(&p, align, rounded))
-        return NULL;
-#ifdef MADV_HUGEPAGE
-    /* A hint: without it, a step of a large model waits for the translation
-     * of addresses.  Whole pages only, so that no byte more is resident. */
-    if (align == HUGE_PAGE)
-        madvise(p, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-#endif
-    memset(p, 0, rounded);
-    return p;
+    return rounded < HUGE_PAGE ? small_tensor(rounded) : large_tensor(rounded);
 }
 
 void mem_tensor_free(void *p)
 {
-    free(p);
+    struct front f;
+
+    if (!p)
+        return;
+    memcpy(&f, (char *)p - FRONT, sizeof f);
+    if (f.mapped)
+        munmap(f.base, f.mapped);
+    else
+        free(f.base);
 }
 
 void mem_bug(const char *file, int line, const char *what)

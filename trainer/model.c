@@ -340,18 +340,25 @@ void model_refresh(struct model *m)
     spent(m, OP_PACK);
 }
 
-void model_init(struct model *m, int64_t seed)
+void model_draw(struct model *m, int64_t seed, size_t from, size_t to)
 {
     for (int i = 0; i < m->table.n; i++) {
         const struct param *p = &m->table.param[i];
-        float *w = m->params + p->offset;
-        size_t n = (size_t)(p->rows * p->cols);
+        size_t end = p->offset + (size_t)(p->rows * p->cols);
+        size_t a = p->offset > from ? p->offset : from;
+        size_t b = end < to ? end : to;
 
-        if (p->kind != PARAM_NORM)
-            m->be->normals(w, (uint64_t)seed, p->offset, p->init_std, n);
-        for (size_t j = 0; p->kind == PARAM_NORM && j < n; j++)
-            w[j] = 1;
+        if (a < b && p->kind != PARAM_NORM)
+            m->be->normals(m->params + a, (uint64_t)seed, a, p->init_std,
+                           b - a);
+        for (; a < b && p->kind == PARAM_NORM; a++)
+            m->params[a] = 1;
     }
+}
+
+void model_init(struct model *m, int64_t seed)
+{
+    model_draw(m, seed, 0, m->table.size);
     model_refresh(m);
 }
 

@@ -146,7 +146,7 @@ static void sow(struct train *t)
     size_t from = t->params.bound[comm_member(t->comm)];
     size_t end = t->params.bound[comm_member(t->comm) + 1];
 
-    model_init(t->model, t->spec->seed);
+    model_draw(t->model, t->spec->seed, from, end);
     if (comm_size(t->comm) > 1)
         memcpy((float *)t->params.data + from, model_params(t->model) + from,
                (end - from) * sizeof(float));

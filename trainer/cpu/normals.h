@@ -2,118 +2,211 @@
  *
  * The numbers of rng_normal (base/rng.h): Philox4x32-10 of (seed, stream,
  * index), then Box-Muller in double.  One by one they cost 50 ns each, most of
- * it in log and cos; here each stage is a plain loop over a block, which the
- * compiler turns into vecs, with series of its own for the two functions: the
+ * it in log and cos; here they are made SIDE vecs of double side by side, since
+ * each is one long chain, with series of their own for the two functions: the
  * same on every target and machine, and within 1e-14 of the C library's. */
 #ifndef LOGLOG_TRAINER_CPU_NORMALS_H
 #define LOGLOG_TRAINER_CPU_NORMALS_H
 
 #include "base/rng.h"
+#include "trainer/cpu/simd.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#define NORMALS 256 /* a block */
+#define DW (VW / 2)         /* doubles in a vec */
+#define SIDE 4              /* vecs of them at a time */
+#define NORMALS (SIDE * DW) /* normals at a time */
 
-/* The words of Philox for the indices at, at + 1, ... */
-static void philox_block(uint32_t w[4][NORMALS], uint64_t seed, uint64_t at)
+typedef double vecd __attribute__((vector_size(4 * VW)));
+typedef uint64_t vecq __attribute__((vector_size(4 * VW)));
+
+INLINE vecd vsetd(double x)
+{
+    vecd v;
+
+    UNROLL
+    for (int i = 0; i < DW; i++)
+        v[i] = x;
+    return v;
+}
+
+INLINE vecq vsetq(uint64_t x)
+{
+    return (vecq){0} + x;
+}
+
+/* The products of the lower halves of the lanes. */
+INLINE vecq vmul_low(vecq a, vecq b)
+{
+#if defined(__AVX512F__)
+    return (vecq)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vecq)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vecq)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & vsetq(UINT32_MAX)) * (b & vsetq(UINT32_MAX));
+#endif
+}
+
+INLINE vecd vsqrtd(vecd x)
+{
+#if defined(__AVX512F__)
+    return (vecd)_mm512_sqrt_pd((__m512d)x);
+#elif defined(__AVX2__)
+    return (vecd)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__SSE2__)
+    return (vecd)_mm_sqrt_pd((__m128d)x);
+#else
+    UNROLL
+    for (int i = 0; i < DW; i++)
+        x[i] = sqrt(x[i]);
+    return x;
+#endif
+}
+
+/* Whole numbers below 2^52 as doubles: in the lower bits of 2^52. */
+INLINE vecd vwhole(vecq n)
+{
+    return (vecd)(n | vsetq(0x4330000000000000)) - vsetd(0x1p52);
+}
+
+/* The words of Philox for the indices at, at + 1, ..., each in the lower half
+ * of a lane; what is in the upper halves no product reads. */
+INLINE void philox_vec(vecq w[4], vecq index, uint64_t seed)
 {
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
 
-    for (int i = 0; i < NORMALS; i++) {
-        w[0][i] = (uint32_t)(at + (uint64_t)i);
-        w[1][i] = (uint32_t)((at + (uint64_t)i) >> 32);
-        w[2][i] = RNG_INIT;
-        w[3][i] = 0;
-    }
+    w[0] = index;
+    w[1] = index >> 32;
+    w[2] = vsetq(RNG_INIT);
+    w[3] = vsetq(0);
+    UNROLL
     for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < NORMALS; i++) {
-            uint64_t a = (uint64_t)w[0][i] * 0xD2511F53u;
-            uint64_t b = (uint64_t)w[2][i] * 0xCD9E8D57u;
+        vecq a = vmul_low(w[0], vsetq(0xD2511F53u));
+        vecq b = vmul_low(w[2], vsetq(0xCD9E8D57u));
 
-            w[0][i] = (uint32_t)(b >> 32) ^ w[1][i] ^ k0;
-            w[2][i] = (uint32_t)(a >> 32) ^ w[3][i] ^ k1;
-            w[1][i] = (uint32_t)b;
-            w[3][i] = (uint32_t)a;
-        }
+        w[0] = (b >> 32) ^ w[1] ^ vsetq(k0);
+        w[2] = (a >> 32) ^ w[3] ^ vsetq(k1);
+        w[1] = b;
+        w[3] = a;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
 }
 
-/* 53 bits of hi:lo as a number in [0, 1); each step is exact. */
-INLINE double unit53(uint32_t lo, uint32_t hi)
+/* 53 bits of hi:lo as numbers in [0, 1); each step is exact. */
+INLINE vecd unit53(vecq lo, vecq hi)
 {
-    double h = (double)(int32_t)(hi ^ 0x80000000u) + 0x1p31;
-
-    return h * 0x1p-32 + (double)(int32_t)(lo >> 11) * 0x1p-53;
+    return vwhole(hi & vsetq(UINT32_MAX)) * vsetd(0x1p-32) +
+           vwhole(lo << 32 >> 43) * vsetd(0x1p-53);
 }
 
-/* ln u for 0 < u <= 1: u = 2^e m with m near 1, ln m = 2 atanh s. */
-INLINE double series_log(double u)
+/* p[i] = c[0] z[i]^(n-1) + ... + c[n-1], Horner's way. */
+INLINE void horner(vecd p[SIDE], const vecd z[SIDE], const double *c,
+                   const int n)
 {
-    const uint64_t one = 0x3ff0000000000000, root_half = 0x3fe6a09e667f3bcd;
-    uint64_t bits, e;
-    double m, s, z, p, whole;
-
-    memcpy(&bits, &u, sizeof bits);
-    e = (bits + (one - root_half)) & 0xfff0000000000000;
-    bits -= e - one;
-    memcpy(&m, &bits, sizeof m);
-    whole = (double)((int32_t)(e >> 52) - 1023);
-    s = (m - 1) / (m + 1);
-    z = s * s;
-    p = 2.0 / 21;
-    p = p * z + 2.0 / 19;
-    p = p * z + 2.0 / 17;
-    p = p * z + 2.0 / 15;
-    p = p * z + 2.0 / 13;
-    p = p * z + 2.0 / 11;
-    p = p * z + 2.0 / 9;
-    p = p * z + 2.0 / 7;
-    p = p * z + 2.0 / 5;
-    p = p * z + 2.0 / 3;
-    p = p * z + 2.0;
-    return whole * 0.6931471805599453 + s * p;
+    UNROLL
+    for (int i = 0; i < SIDE; i++)
+        p[i] = vsetd(c[0]);
+    UNROLL
+    for (int k = 1; k < n; k++)
+        UNROLL
+    for (int i = 0; i < SIDE; i++)
+        p[i] = p[i] * z[i] + vsetd(c[k]);
 }
 
-/* cos(2 pi v) = -sin(x), x = 2 pi (1/4 - |v - 1/2|), by Taylor. */
-INLINE double series_cos(double v)
+/* x = ln u for 0 < u <= 1: u = 2^e m with m near 1, ln m = 2 atanh s. */
+INLINE void series_log(vecd x[SIDE], const vecd u[SIDE])
 {
-    double x = 6.283185307179586 * (0.25 - fabs(v - 0.5)), z = x * x, p;
+    static const double c[] = {2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15,
+                               2.0 / 13, 2.0 / 11, 2.0 / 9,  2.0 / 7,
+                               2.0 / 5,  2.0 / 3,  2.0};
+    const vecq one = vsetq(0x3ff0000000000000);
+    const vecq root_half = vsetq(0x3fe6a09e667f3bcd);
+    vecd s[SIDE], z[SIDE], p[SIDE], whole[SIDE];
 
-    p = 1.0 / 51090942171709440000.0;
-    p = p * z - 1.0 / 121645100408832000.0;
-    p = p * z + 1.0 / 355687428096000.0;
-    p = p * z - 1.0 / 1307674368000.0;
-    p = p * z + 1.0 / 6227020800.0;
-    p = p * z - 1.0 / 39916800.0;
-    p = p * z + 1.0 / 362880.0;
-    p = p * z - 1.0 / 5040.0;
-    p = p * z + 1.0 / 120.0;
-    p = p * z - 1.0 / 6.0;
-    p = p * z + 1.0;
-    return -x * p;
+    UNROLL
+    for (int i = 0; i < SIDE; i++) {
+        vecq e = ((vecq)u[i] + (one - root_half)) & vsetq(0xfff0000000000000);
+        vecd m = (vecd)((vecq)u[i] - (e - one));
+
+        whole[i] = vwhole(e >> 52) - vsetd(1023);
+        s[i] = (m - vsetd(1)) / (m + vsetd(1));
+        z[i] = s[i] * s[i];
+    }
+    horner(p, z, c, 11);
+    UNROLL
+    for (int i = 0; i < SIDE; i++)
+        x[i] = whole[i] * vsetd(0.6931471805599453) + s[i] * p[i];
+}
+
+/* x = cos(2 pi v) = -sin(y), y = 2 pi (1/4 - |v - 1/2|), by Taylor. */
+INLINE void series_cos(vecd x[SIDE], const vecd v[SIDE])
+{
+    static const double c[] = {1.0 / 51090942171709440000.0,
+                               -1.0 / 121645100408832000.0,
+                               1.0 / 355687428096000.0,
+                               -1.0 / 1307674368000.0,
+                               1.0 / 6227020800.0,
+                               -1.0 / 39916800.0,
+                               1.0 / 362880.0,
+                               -1.0 / 5040.0,
+                               1.0 / 120.0,
+                               -1.0 / 6.0,
+                               1.0};
+    vecd y[SIDE], z[SIDE], p[SIDE];
+
+    UNROLL
+    for (int i = 0; i < SIDE; i++) {
+        vecd d = v[i] - vsetd(0.5);
+
+        d = (vecd)((vecq)d & vsetq(INT64_MAX));
+        y[i] = vsetd(6.283185307179586) * (vsetd(0.25) - d);
+        z[i] = y[i] * y[i];
+    }
+    horner(p, z, c, 11);
+    UNROLL
+    for (int i = 0; i < SIDE; i++)
+        x[i] = -y[i] * p[i];
+}
+
+/* x[i] = the normal numbers at, at + 1, ... of the seed's RNG_INIT. */
+INLINE void normals_at(vecd x[SIDE], uint64_t seed, uint64_t at)
+{
+    vecd u[SIDE], v[SIDE], c[SIDE];
+
+    UNROLL
+    for (int i = 0; i < SIDE; i++) {
+        vecq index = vsetq(at + (uint64_t)(i * DW)), w[4];
+
+        UNROLL
+        for (int j = 0; j < DW; j++)
+            index[j] += (uint64_t)j;
+        philox_vec(w, index, seed);
+        u[i] = vsetd(1) - unit53(w[0], w[1]);
+        v[i] = unit53(w[2], w[3]);
+    }
+    series_log(x, u);
+    series_cos(c, v);
+    UNROLL
+    for (int i = 0; i < SIDE; i++)
+        x[i] = vsqrtd(vsetd(-2) * x[i]) * c[i];
 }
 
 /* w[i] = std times the normal number `at` + i of the seed's RNG_INIT. */
 static void fast_normals(float *w, uint64_t seed, uint64_t at, double std,
                          size_t n)
 {
-    uint32_t word[4][NORMALS];
-    double x[NORMALS];
-
     for (size_t from = 0; from < n; from += NORMALS) {
         size_t left = n - from < NORMALS ? n - from : NORMALS;
+        double x[NORMALS];
+        vecd v[SIDE];
 
-        philox_block(word, seed, at + from);
-        for (int i = 0; i < NORMALS; i++) {
-            double u = 1.0 - unit53(word[0][i], word[1][i]);
-
-            x[i] = sqrt(-2.0 * series_log(u)) *
-                   series_cos(unit53(word[2][i], word[3][i]));
-        }
+        normals_at(v, seed, at + from);
+        memcpy(x, v, sizeof x);
         for (size_t i = 0; i < left; i++)
             w[from + i] = (float)(std * x[i]);
     }

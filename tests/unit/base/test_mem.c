@@ -66,6 +66,26 @@ static void tensors_are_aligned_and_zero(void **state)
     mem_tensor_free(NULL);
 }
 
+/* Large ones are pages of the kernel's: zero too, and given back. */
+static void large_tensors_are_zero_every_time(void **state)
+{
+    const size_t n = ((size_t)5 << 20) + 13;
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        char *t = mem_tensor(n);
+        size_t used = 0;
+
+        assert_non_null(t);
+        assert_int_equal((uintptr_t)t % 64, 0);
+        for (size_t i = 0; i < n; i++)
+            used += t[i] != 0;
+        assert_int_equal(used, 0);
+        memset(t, 1, n);
+        mem_tensor_free(t);
+    }
+}
+
 /* A model that does not fit is a result, so its memory may fail. */
 static void a_tensor_may_not_fit(void **state)
 {
@@ -141,6 +161,7 @@ int main(void)
         cmocka_unit_test(growing_keeps_what_is_there),
         cmocka_unit_test(nothing_is_a_pointer_too),
         cmocka_unit_test(tensors_are_aligned_and_zero),
+        cmocka_unit_test(large_tensors_are_zero_every_time),
         cmocka_unit_test(a_tensor_may_not_fit),
         cmocka_unit_test(bugs_stop_the_process),
         cmocka_unit_test(small_memory_does_not_return_null),
