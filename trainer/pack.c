@@ -427,7 +427,7 @@ static int count_left_out(struct job *j, struct err *e)
             j->r->near_bytes += d->len;
             if (pack_note_near(&j->notes, path, d,
                                j->files.file[first->file].path, first,
-                               pack_near_of(&j->near, k, d->unit), e))
+                               (double)d->same / PACK_NEAR_VALUES, e))
                 return -1;
         }
     }
@@ -443,9 +443,9 @@ static int pack_staged(struct job *j, struct err *e)
     pack_docs_dedup(&j->docs);
     if (j->o->near > 0 && pack_near_dedup(&j->near, &j->docs, j->o->near, e))
         return -1;
+    pack_near_release(&j->near);
     if (count_left_out(j, e))
         return -1;
-    pack_near_release(&j->near);
     if (pack_docs_split(&j->docs, j->o, &j->files, j->stage.dir, e) ||
         hold_validation(j, e) || write_sets(j, e) || tokenize_sets(j, e) ||
         pack_notes_close(&j->notes, e))

@@ -21,8 +21,9 @@ struct pack_doc {
                              PACK_COPY, PACK_NEAR: index of the first copy */
     int64_t offset, len;  /* in its file */
     uint32_t file;
-    int8_t set;  /* PACK_NOWHERE: left out */
-    uint8_t why; /* enum pack_why */
+    int8_t set;   /* PACK_NOWHERE: left out */
+    uint8_t why;  /* enum pack_why */
+    uint8_t same; /* PACK_NEAR: equal values, of PACK_NEAR_VALUES */
 };
 
 struct pack_docs {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SHINGLE 16
+#define STRETCH ((size_t)4096) /* bytes that are folded at once */
 #define BANDS 25
 #define ROWS 5
 #define NEIGHBOURS 4 /* kept of each document: the first ones */
@@ -59,44 +60,64 @@ static int is_space(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Fold a stretch of text into `to`; space: whether white space came last. */
+static size_t fold_text(uint8_t *to, const uint8_t *text, size_t n, int *space)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int is = is_space(text[i]);
+
+        to[k] = is ? ' ' : fold(text[i]);
+        k += (size_t) !(is & *space);
+        *space = is;
+    }
+    return k;
+}
+
+/* By stretches, each behind the last bytes of the one before. */
 void pack_near_values(uint32_t value[PACK_NEAR_VALUES], const uint8_t *text,
                       size_t n)
 {
-    uint8_t last[SHINGLE] = {0};
+    uint8_t folded[SHINGLE + STRETCH];
     uint64_t sum = 0, out = 1;
-    size_t k = 0; /* bytes of the folded text so far */
+    size_t all = 0, k; /* bytes of the folded text so far */
     int space = 1;
 
     for (int i = 0; i < SHINGLE; i++)
         out *= BASE;
     memset(value, 0xff, PACK_NEAR_VALUES * sizeof *value);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = is_space(text[i]) ? ' ' : fold(text[i]);
-        uint64_t h;
-        uint32_t v;
+    for (size_t from = 0; from < n; from += STRETCH) {
+        k = fold_text(folded + SHINGLE, text + from,
+                      n - from < STRETCH ? n - from : STRETCH, &space);
+        for (size_t i = SHINGLE; i < SHINGLE + k; i++, all++) {
+            uint64_t h, gone = all < SHINGLE ? 0 : folded[i - SHINGLE] + 1u;
+            uint32_t v;
 
-        if (c == ' ' && space)
-            continue;
-        space = c == ' ';
-        sum = sum * BASE + c + 1 - out * last[k % SHINGLE];
-        last[k++ % SHINGLE] = (uint8_t)(c + 1);
-        if (k < SHINGLE)
-            continue;
-        h = mix(sum);
-        v = (uint32_t)(h >> 24);
-        if (v < value[h >> 57])
-            value[h >> 57] = v;
+            sum = sum * BASE + (folded[i] + 1u - out * gone);
+            if (all + 1 < SHINGLE)
+                continue;
+            h = mix(sum);
+            v = (uint32_t)(h >> 24);
+            value[h >> 57] = v < value[h >> 57] ? v : value[h >> 57];
+        }
+        memmove(folded, folded + k, SHINGLE);
     }
     densify(value);
 }
 
-double pack_near_similarity(const uint32_t *a, const uint32_t *b)
+static int count_same(const uint32_t *a, const uint32_t *b)
 {
     int same = 0;
 
     for (int i = 0; i < PACK_NEAR_VALUES; i++)
         same += a[i] == b[i] && a[i] != EMPTY;
-    return (double)same / PACK_NEAR_VALUES;
+    return same;
+}
+
+double pack_near_similarity(const uint32_t *a, const uint32_t *b)
+{
+    return (double)count_same(a, b) / PACK_NEAR_VALUES;
 }
 
 /* --- the file */
@@ -134,11 +155,6 @@ static const uint32_t *values_of(const struct pack_near *p, size_t k)
     return (const uint32_t *)(const void *)p->map.data + k * PACK_NEAR_VALUES;
 }
 
-double pack_near_of(const struct pack_near *p, size_t a, size_t b)
-{
-    return pack_near_similarity(values_of(p, a), values_of(p, b));
-}
-
 void pack_near_release(struct pack_near *p)
 {
     if (!p->path[0])
@@ -153,45 +169,99 @@ void pack_near_release(struct pack_near *p)
     p->path[0] = '\0';
 }
 
-/* --- candidates */
+/* --- candidates
+ *
+ * The values may be many times the memory, and candidates stand in the order
+ * of a hash.  So each band only says where a document stands, and then the
+ * documents are compared in their own order, in which a copy is mostly not far
+ * from what it copies; and a pair that is known is not compared again. */
+
+#define AHEAD ((size_t)4096) /* documents whose values are read at once */
+
+struct found {
+    uint32_t first[NEIGHBOURS]; /* earlier near copies, increasing */
+    uint8_t same[NEIGHBOURS];   /* equal values of each */
+};
 
 struct search {
     const struct pack_near *p;
-    uint32_t (*near)[NEIGHBOURS]; /* earlier near copies, increasing */
+    struct found *found; /* of each document */
+    uint32_t *place;     /* its key's index + 1, if another comes before it */
     double threshold;
+    size_t compared; /* pairs of the last band */
 };
 
-/* Remember that `first` is a near copy of `k`, which comes behind it. */
-static void remember(struct search *s, uint32_t k, uint32_t first)
+static void remember(struct found *f, uint32_t first, int same)
 {
-    uint32_t *near = s->near[k], next;
+    int i = NEIGHBOURS - 1;
 
-    for (int i = 0; i < NEIGHBOURS && first != NONE; i++) {
-        if (near[i] == first)
-            return;
-        if (first < near[i]) {
-            next = near[i];
-            near[i] = first;
-            first = next;
-        }
+    for (; i && f->first[i - 1] > first; i--) {
+        f->first[i] = f->first[i - 1];
+        f->same[i] = f->same[i - 1];
     }
+    f->first[i] = first;
+    f->same[i] = (uint8_t)same;
 }
 
-/* Candidates that share a band: documents of the low halves, increasing. */
-static void compare_run(struct search *s, const uint64_t *run, size_t n)
+/* Would it be remembered? */
+static int is_news(const struct found *f, uint32_t first)
 {
-    for (size_t i = 1; i < n; i++) {
-        uint32_t k = (uint32_t)run[i];
+    int i = 0;
 
-        for (size_t j = 0; j < i; j++) {
-            uint32_t first = (uint32_t)run[j];
+    while (i < NEIGHBOURS && f->first[i] < first)
+        i++;
+    return i < NEIGHBOURS && f->first[i] != first;
+}
 
-            if (j == COMPARED && i > 2 * COMPARED)
-                j = i - COMPARED; /* those between are like their ends */
-            if (pack_near_of(s->p, first, k) >= s->threshold)
-                remember(s, k, first);
-        }
+static void compare(struct search *s, uint32_t k, uint32_t first)
+{
+    struct found *f = &s->found[k];
+    int same;
+
+    if (!is_news(f, first))
+        return;
+    s->compared++;
+    same = count_same(values_of(s->p, first), values_of(s->p, k));
+    if ((double)same / PACK_NEAR_VALUES >= s->threshold)
+        remember(f, first, same);
+}
+
+/* The first key of the band value that key[at] has. */
+static size_t run_of(const uint64_t *key, size_t at)
+{
+    const uint64_t from = key[at] >> 32 << 32;
+    size_t low = 0, high = at;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (key[mid] < from)
+            low = mid + 1;
+        else
+            high = mid;
     }
+    return low;
+}
+
+/* Document k, whose key is key[at], and those before it of the same band. */
+static void compare_run(struct search *s, const uint64_t *key, size_t at,
+                        uint32_t k)
+{
+    size_t from = at;
+
+    while (from && at - from <= 2 * COMPARED &&
+           key[from - 1] >> 32 == key[at] >> 32)
+        from--;
+    if (at - from <= 2 * COMPARED) {
+        for (; from < at; from++)
+            compare(s, k, (uint32_t)key[from]);
+        return;
+    }
+    from = run_of(key, at); /* those between are like their ends */
+    for (size_t i = 0; i < COMPARED; i++)
+        compare(s, k, (uint32_t)key[from + i]);
+    for (size_t i = at - COMPARED; i < at; i++)
+        compare(s, k, (uint32_t)key[i]);
 }
 
 static int by_value(const void *a, const void *b)
@@ -225,16 +295,34 @@ static size_t find_keys(uint64_t *key, const struct pack_near *p,
     return n;
 }
 
-static void search_band(struct search *s, uint64_t *key, size_t n)
+/* Have the values of the documents from k on read. */
+static void read_ahead(const struct search *s, size_t k)
 {
-    size_t end;
+    const size_t size = AHEAD * PACK_NEAR_VALUES * sizeof(uint32_t);
+    const struct file_map *m = &s->p->map;
+    size_t at = k / AHEAD * size;
+
+    if (k % AHEAD == 0 && at < m->len)
+        madvise((void *)(uintptr_t)(m->data + at),
+                m->len - at < size ? m->len - at : size, MADV_WILLNEED);
+}
+
+static void search_band(struct search *s, uint64_t *key, size_t n,
+                        size_t documents)
+{
+    int many = s->compared > documents / 16;
 
     qsort(key, n, sizeof *key, by_value);
-    for (size_t at = 0; at < n; at = end) {
-        end = at + 1;
-        while (end < n && key[end] >> 32 == key[at] >> 32)
-            end++;
-        compare_run(s, key + at, end - at);
+    memset(s->place, 0, documents * sizeof *s->place);
+    for (size_t i = 1; i < n; i++)
+        if (key[i] >> 32 == key[i - 1] >> 32)
+            s->place[(uint32_t)key[i]] = (uint32_t)(i + 1);
+    s->compared = 0;
+    for (size_t k = 0; k < documents; k++) {
+        if (many)
+            read_ahead(s, k);
+        if (s->place[k])
+            compare_run(s, key, s->place[k] - 1, (uint32_t)k);
     }
 }
 
@@ -244,36 +332,45 @@ static void leave_out(const struct search *s, struct pack_docs *docs)
         struct pack_doc *d = &docs->doc[k];
 
         for (int i = 0; i < NEIGHBOURS && d->set != PACK_NOWHERE; i++) {
-            uint32_t first = s->near[k][i];
+            uint32_t first = s->found[k].first[i];
 
             if (first == NONE || docs->doc[first].set == PACK_NOWHERE)
                 continue;
             d->set = PACK_NOWHERE;
             d->why = PACK_NEAR;
+            d->same = s->found[k].same[i];
             d->unit = first;
         }
     }
 }
 
-static int search(struct search *s, struct pack_docs *docs,
-                  struct pack_table *keys, struct pack_table *found,
+struct tables {
+    struct pack_table keys, found, place;
+};
+
+static int search(struct search *s, struct pack_docs *docs, struct tables *t,
                   struct err *e)
 {
     size_t n;
 
-    if (pack_table_open(keys, s->p->dir, e) ||
-        pack_table_open(found, s->p->dir, e) ||
-        pack_table_room(keys, BANDS * docs->n + 1, sizeof(uint64_t), e) ||
-        pack_table_room(found, docs->n + 1, sizeof *s->near, e))
+    if (pack_table_open(&t->keys, s->p->dir, e) ||
+        pack_table_open(&t->found, s->p->dir, e) ||
+        pack_table_open(&t->place, s->p->dir, e) ||
+        pack_table_room(&t->keys, BANDS * docs->n + 1, sizeof(uint64_t), e) ||
+        pack_table_room(&t->found, docs->n + 1, sizeof *s->found, e) ||
+        pack_table_room(&t->place, docs->n + 1, sizeof *s->place, e))
         return -1;
-    s->near = found->at;
-    memset(s->near, 0xff, docs->n * sizeof *s->near);
-    n = find_keys(keys->at, s->p, docs);
-    /* From here on documents are met at random: where the values do not fit in
-     * memory, reading their neighbours too is 30 times the disk's work. */
+    s->found = t->found.at;
+    s->place = t->place.at;
+    for (size_t k = 0; k < docs->n; k++)
+        memset(s->found[k].first, 0xff, sizeof s->found[k].first);
+    n = find_keys(t->keys.at, s->p, docs);
+    s->compared = docs->n; /* the first band has most */
+    /* What is not read ahead is met at random: reading its neighbours too is
+     * 30 times the disk's work. */
     madvise((void *)(uintptr_t)s->p->map.data, s->p->map.len, MADV_RANDOM);
     for (size_t band = 0; band < BANDS; band++)
-        search_band(s, (uint64_t *)keys->at + band * docs->n, n);
+        search_band(s, (uint64_t *)t->keys.at + band * docs->n, n, docs->n);
     leave_out(s, docs);
     return 0;
 }
@@ -282,7 +379,7 @@ int pack_near_dedup(struct pack_near *p, struct pack_docs *docs,
                     double threshold, struct err *e)
 {
     struct search s = {.p = p, .threshold = threshold};
-    struct pack_table keys = {0}, found = {0};
+    struct tables t = {0};
     int rc;
 
     if (docs->n >= NONE)
@@ -291,8 +388,9 @@ int pack_near_dedup(struct pack_near *p, struct pack_docs *docs,
     if (flush(p, e) || file_map(&p->map, p->path, e))
         return -1;
     BUG_ON(p->map.len != docs->n * PACK_NEAR_VALUES * sizeof(uint32_t));
-    rc = search(&s, docs, &keys, &found, e);
-    pack_table_close(&keys);
-    pack_table_close(&found);
+    rc = search(&s, docs, &t, e);
+    pack_table_close(&t.keys);
+    pack_table_close(&t.found);
+    pack_table_close(&t.place);
     return rc;
 }

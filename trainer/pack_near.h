@@ -8,7 +8,7 @@
  * the estimate is at most 0.044.  Candidates are those with equal values in
  * one of 25 bands of 5: at a similarity of 0.8 a pair escapes all bands with a
  * probability of 5e-5.  The values (512 bytes a document), the bands (200) and
- * what is found (16) are in files that are mapped: memory does not grow with
+ * what is found (24) are in files that are mapped: memory does not grow with
  * the number of documents. */
 #ifndef LOGLOG_TRAINER_PACK_NEAR_H
 #define LOGLOG_TRAINER_PACK_NEAR_H
@@ -43,12 +43,10 @@ int pack_near_open(struct pack_near *p, const char *dir, struct err *e);
 int pack_near_add(struct pack_near *p, const uint8_t *text, size_t n,
                   struct err *e);
 /* Leave out every document that is a near copy of one that stays and comes
- * before it: set PACK_NOWHERE, why PACK_NEAR, unit the index of that one.
- * Those already left out take no part. */
+ * before it: set PACK_NOWHERE, why PACK_NEAR, unit the index of that one, same
+ * how many of their values are equal.  Those already left out take no part. */
 int pack_near_dedup(struct pack_near *p, struct pack_docs *docs,
                     double threshold, struct err *e);
-/* Of two documents of the table. */
-double pack_near_of(const struct pack_near *p, size_t a, size_t b);
 /* Close and remove the file; harmless when there is none. */
 void pack_near_release(struct pack_near *p);
 

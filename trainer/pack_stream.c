@@ -1,12 +1,14 @@
 /* pack_stream: see pack_stream.h.
  *
  * Bytes come in pieces, from a pipe or a mapped file; a splitter gathers them
- * up to the next separator (NUL, or the end of a line). */
+ * up to the next separator (NUL, or the end of a line).  What a piece holds all
+ * of is not copied. */
 #include "trainer/pack_stream.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "trainer/pack_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,9 +71,17 @@ struct splitter {
                     struct err *e);
     void *ctx;
     struct str text; /* since the last separator */
+    struct str json; /* the text of a line */
     int64_t offset;  /* of text */
     int64_t line;    /* from 1 */
 };
+
+static int is_blank(const char *text, size_t n)
+{
+    while (n && memchr(" \t\r", text[n - 1], 3))
+        n--;
+    return !n;
+}
 
 static int emit_line(struct splitter *s, const char *text, size_t n,
                      struct err *e)
@@ -81,7 +91,10 @@ static int emit_line(struct splitter *s, const char *text, size_t n,
     json_t *root;
     int rc;
 
-    if (strspn(text, " \t\r") >= n)
+    if (pack_json_text(&s->json, text, n, s->field))
+        return s->document(s->ctx, (const uint8_t *)s->json.text, s->json.len,
+                           s->offset, e);
+    if (is_blank(text, n))
         return 0;
     root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!root)
@@ -100,19 +113,14 @@ static int emit_line(struct splitter *s, const char *text, size_t n,
     return rc;
 }
 
-/* What was gathered is a document. */
-static int emit(struct splitter *s, struct err *e)
+/* A document, or a line that holds one. */
+static int emit(struct splitter *s, const void *text, size_t n, struct err *e)
 {
-    int rc;
+    int rc = s->field ? emit_line(s, text, n, e)
+                      : s->document(s->ctx, text, n, s->offset, e);
 
-    if (s->field)
-        rc = emit_line(s, s->text.text, s->text.len, e);
-    else
-        rc = s->document(s->ctx, (const uint8_t *)s->text.text, s->text.len,
-                         s->offset, e);
-    s->offset += (int64_t)s->text.len + 1;
+    s->offset += (int64_t)n + 1;
     s->line++;
-    str_clear(&s->text);
     return rc;
 }
 
@@ -124,10 +132,15 @@ static int feed(struct splitter *s, const uint8_t *data, size_t n,
         size_t take = stop ? (size_t)(stop - data) : n;
         int rc;
 
-        str_add_n(&s->text, data, take);
-        if (!stop)
-            return 0;
-        rc = emit(s, e);
+        if (stop && !s->text.len) {
+            rc = emit(s, data, take, e);
+        } else {
+            str_add_n(&s->text, data, take);
+            if (!stop)
+                return 0;
+            rc = emit(s, s->text.text, s->text.len, e);
+            str_clear(&s->text);
+        }
         if (rc)
             return rc;
         data += take + 1;
@@ -208,6 +221,7 @@ int pack_stream_each(const char *path, const char *field,
     int rc;
 
     str_init(&s.text);
+    str_init(&s.json);
     program = unpacker(path, &len);
     if (program) {
         rc = unpack(&s, program, e);
@@ -219,7 +233,8 @@ int pack_stream_each(const char *path, const char *field,
         }
     }
     if (!rc && s.text.len)
-        rc = emit(&s, e);
+        rc = emit(&s, s.text.text, s.text.len, e);
     str_release(&s.text);
+    str_release(&s.json);
     return rc;
 }

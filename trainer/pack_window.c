@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILTER_BITS 25
+#define FILTER_BITS 19 /* of the number of words of a filter */
 
 /* Rolling hash: sum of (byte + 1) base^(63 - i) mod 2^64, then mixed, since
  * the low bits of the sum depend on few of the bytes' bits. */
@@ -50,7 +50,7 @@ void windows_init(struct windows *w, size_t limit)
     w->limit = limit < 16 ? 16 : limit;
     w->slots = 64;
     w->slot = xcalloc(w->slots, sizeof *w->slot);
-    w->filter = xcalloc((size_t)1 << (FILTER_BITS - 3), 1);
+    w->filter = xcalloc((size_t)1 << FILTER_BITS, sizeof *w->filter);
 }
 
 void windows_release(struct windows *w)
@@ -69,9 +69,16 @@ static struct window *find(const struct windows *w, uint64_t key)
     return &w->slot[i];
 }
 
-static size_t filter_bit(uint64_t key)
+/* Three bits of one word of the filter are set for each key that is there. */
+static size_t filter_word(uint64_t key)
 {
     return key >> (64 - FILTER_BITS);
+}
+
+static uint64_t filter_bits(uint64_t key)
+{
+    return UINT64_C(1) << (key >> 20 & 63) | UINT64_C(1) << (key >> 26 & 63) |
+           UINT64_C(1) << (key >> 32 & 63);
 }
 
 /* Rebuild with `slots` slots, leaving out what the mask no longer samples. */
@@ -83,12 +90,11 @@ static void rebuild(struct windows *w, size_t slots)
     w->slot = xcalloc(slots, sizeof *w->slot);
     w->slots = slots;
     w->used = 0;
-    memset(w->filter, 0, (size_t)1 << (FILTER_BITS - 3));
+    memset(w->filter, 0, ((size_t)1 << FILTER_BITS) * sizeof *w->filter);
     for (size_t i = 0; i < n; i++)
         if (old[i].key && !(old[i].key & w->mask)) {
             *find(w, old[i].key) = old[i];
-            w->filter[filter_bit(old[i].key) >> 3] |=
-                (uint8_t)(1u << (filter_bit(old[i].key) & 7));
+            w->filter[filter_word(old[i].key)] |= filter_bits(old[i].key);
             w->used++;
         }
     free(old);
@@ -120,35 +126,50 @@ void windows_add(struct windows *w, const uint8_t *text, size_t n)
             continue;
         }
         *s = (struct window){.key = key, .count = 1};
-        w->filter[filter_bit(key) >> 3] |=
-            (uint8_t)(1u << (filter_bit(key) & 7));
+        w->filter[filter_word(key)] |= filter_bits(key);
         w->used++;
         make_room(w);
     }
 }
 
+/* Mark the window of this key if the table has it. */
+static void mark(struct windows *w, uint64_t key)
+{
+    uint64_t bits = filter_bits(key);
+    struct window *s;
+
+    if ((key & w->mask) || (w->filter[filter_word(key)] & bits) != bits)
+        return;
+    s = find(w, key);
+    if (s->key)
+        s->found = 1;
+}
+
+/* The filters are larger than the nearer caches of a processor: what a few
+ * windows need of them is asked for before the first is looked at. */
 void windows_find(struct windows *w, int n_tables, const uint8_t *text,
                   size_t n)
 {
+    enum { AHEAD = 32 };
     struct roll r = {0, base_to_window()};
+    uint64_t key[AHEAD];
+    size_t k = 0;
 
     for (size_t i = 0; i < n; i++) {
-        uint64_t sum = roll(&r, text, i), key;
-        size_t bit;
+        uint64_t sum = roll(&r, text, i);
 
-        if (i + 1 < WINDOW)
-            continue;
-        key = mix(sum);
-        bit = filter_bit(key);
-        for (int t = 0; t < n_tables; t++) {
-            struct window *s;
-
-            if ((key & w[t].mask) || !(w[t].filter[bit >> 3] >> (bit & 7) & 1))
-                continue;
-            s = find(&w[t], key);
-            if (s->key)
-                s->found = 1;
+        if (i + 1 >= WINDOW) {
+            key[k] = mix(sum);
+            for (int t = 0; t < n_tables; t++)
+                __builtin_prefetch(&w[t].filter[filter_word(key[k])]);
+            k++;
         }
+        if (k < AHEAD && i + 1 < n)
+            continue;
+        for (int t = 0; t < n_tables; t++)
+            for (size_t j = 0; j < k; j++)
+                mark(&w[t], key[j]);
+        k = 0;
     }
 }
 

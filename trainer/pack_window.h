@@ -23,7 +23,7 @@ struct windows {
     struct window *slot;
     size_t slots, used, limit; /* slots: a power of two */
     uint64_t mask;             /* sampled: keys with (key & mask) == 0 */
-    uint8_t *filter;           /* one bit for each of 2^25 key prefixes */
+    uint64_t *filter;          /* 2^19 words: what surely is not there */
 };
 
 /* Room for about `limit` distinct windows. */

@@ -1,92 +1,28 @@
 /* tokenizer_bpe: byte-pair encoding of one word; see tokenizer_impl.h.
  *
- * A word begins as its bytes; of all neighbours that may be merged those with
- * the lowest rank are, the leftmost first, until none may.  Short words: a
- * scan for the lowest; long ones: a heap of candidates, where one whose
- * neighbours have changed meanwhile is passed over.  Both do the same merges
- * in the same order.  Words repeat, so those of up to 15 bytes are remembered
- * in a table in which a newer word replaces an older one; it is larger than
- * the nearer caches of a processor, so a word is looked for a few words ahead
- * (bpe_soon). */
+ * A word's tokens are found in one walk over it (tokenizer_walk.h) or, where
+ * the merges are not for that, by merging its bytes (tokenizer_merge.h).  Words
+ * repeat, so those of up to 15 bytes are remembered in a table in which a newer
+ * word replaces an older one; it is larger than the nearer caches of a
+ * processor, so a word is looked for a few words ahead (bpe_soon). */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "trainer/tokenizer_impl.h"
+#include "trainer/tokenizer_merge.h"
+#include "trainer/tokenizer_walk.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE UINT32_MAX
-#define SCAN_MAX 96 /* bytes of a word that is scanned */
-
-struct pair {
-    uint64_t key; /* left << 32 | right; ~0: free */
-    uint32_t rank;
-    int32_t made;
-};
-
 struct bpe {
     int32_t byte[256];
-    struct pair *pair;
-    size_t pair_mask;
-    uint64_t *maybe; /* a bit by hash: set where a pair may be there.  Most are
-                        not, and this is small enough to stay near */
-    int maybe_shift;
+    struct bpe_pairs pairs; /* unless walk */
+    struct bpe_walk *walk;  /* NULL: these merges are not for it */
     const struct token_texts *texts;
     int32_t *word; /* whole words by hash, -1: free; NULL: not looked up */
     size_t word_mask;
 };
-
-static uint64_t mix(uint64_t x)
-{
-    x *= UINT64_C(0x9e3779b97f4a7c15);
-    return x ^ x >> 29;
-}
-
-static uint64_t key_of(int32_t left, int32_t right)
-{
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-}
-
-static struct pair *find_pair(const struct bpe *b, uint64_t key)
-{
-    size_t i = mix(key) & b->pair_mask;
-
-    while (b->pair[i].key != key && b->pair[i].key != UINT64_MAX)
-        i = (i + 1) & b->pair_mask;
-    return &b->pair[i];
-}
-
-static uint64_t maybe_bit(size_t *word, const struct bpe *b, uint64_t key)
-{
-    uint64_t at = mix(key) >> b->maybe_shift;
-
-    *word = at / 64;
-    return UINT64_C(1) << at % 64;
-}
-
-/* What two neighbours make: rank << 32 | token; rank NONE: nothing. */
-static uint64_t merged(const struct bpe *b, int32_t left, int32_t right)
-{
-    uint64_t key = key_of(left, right), bit;
-    const struct pair *p;
-    size_t word;
-
-    bit = maybe_bit(&word, b, key);
-    if (!(b->maybe[word] & bit))
-        return UINT64_MAX;
-    p = find_pair(b, key);
-    return (uint64_t)p->rank << 32 | (uint32_t)p->made;
-}
-
-static size_t power_above(size_t n)
-{
-    size_t p = 64;
-
-    while (p < n)
-        p *= 2;
-    return p;
-}
 
 static const uint8_t *text_of(size_t *n, const struct token_texts *x,
                               int32_t id)
@@ -109,8 +45,10 @@ static int32_t *find_word(const struct bpe *b, const uint8_t *word, size_t n)
 
 static void index_words(struct bpe *b, const uint8_t *unmade, size_t vocab)
 {
-    size_t slots = power_above(2 * vocab), n;
+    size_t slots = 64, n;
 
+    while (slots < 2 * vocab)
+        slots *= 2;
     b->word = xmalloc(slots * sizeof *b->word);
     memset(b->word, 0xff, slots * sizeof *b->word);
     b->word_mask = slots - 1;
@@ -126,25 +64,16 @@ static void index_words(struct bpe *b, const uint8_t *unmade, size_t vocab)
     }
 }
 
-static void index_pairs(struct bpe *b, const struct bpe_merge *merge, size_t n)
+/* Is each word that is a token made from its text, and of two such the one
+ * that would be found? */
+static int words_are_made(const struct bpe *b, const uint8_t *unmade,
+                          size_t vocab)
 {
-    size_t slots = power_above(2 * n), word;
-
-    b->pair = mem_tensor(slots * sizeof *b->pair); /* few, large pages */
-    BUG_ON(!b->pair);
-    memset(b->pair, 0xff, slots * sizeof *b->pair);
-    b->pair_mask = slots - 1;
-    b->maybe = xcalloc(4 * slots / 64, sizeof *b->maybe);
-    b->maybe_shift = 64 - __builtin_ctzll(4 * slots);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t key = key_of(merge[i].left, merge[i].right), bit;
-        struct pair *p = find_pair(b, key);
-
-        if (p->key == UINT64_MAX)
-            *p = (struct pair){key, merge[i].rank, merge[i].made};
-        bit = maybe_bit(&word, b, key);
-        b->maybe[word] |= bit;
-    }
+    for (size_t id = 0; id < vocab; id++)
+        if (!unmade[id] && b->texts->at[id + 1] > b->texts->at[id] &&
+            !bpe_walk_makes(b->walk, (int32_t)id))
+            return 0;
+    return 1;
 }
 
 int bpe_create(struct bpe **out, const struct token_texts *texts,
@@ -162,14 +91,17 @@ int bpe_create(struct bpe **out, const struct token_texts *texts,
         if (n == 1 && !unmade[id])
             b->byte[text[0]] = (int32_t)id;
     }
-    index_pairs(b, merge, n_merge);
-    if (whole_word)
-        index_words(b, unmade, vocab);
     *out = b;
     for (int i = 0; i < 256; i++)
         if (b->byte[i] < 0)
             return err_set(e, ERR_USAGE,
                            "%s: not byte-level: no token for byte %d", path, i);
+    bpe_pairs_init(&b->pairs, merge, n_merge);
+    b->walk = bpe_walk_create(&b->pairs, b->byte, texts, vocab);
+    if (b->walk)
+        bpe_pairs_release(&b->pairs);
+    if (whole_word && !(b->walk && words_are_made(b, unmade, vocab)))
+        index_words(b, unmade, vocab);
     return 0;
 }
 
@@ -177,144 +109,13 @@ void bpe_destroy(struct bpe *b)
 {
     if (!b)
         return;
-    mem_tensor_free(b->pair);
-    free(b->maybe);
+    bpe_pairs_release(&b->pairs);
+    bpe_walk_destroy(b->walk);
     free(b->word);
     free(b);
 }
 
 /* --- a word */
-
-static void scan_word(struct token_list *out, const struct bpe *b,
-                      const uint8_t *word, size_t n)
-{
-    int32_t id[SCAN_MAX];
-    uint64_t make[SCAN_MAX];
-
-    for (size_t i = 0; i < n; i++)
-        id[i] = b->byte[word[i]];
-    for (size_t i = 0; i + 1 < n; i++)
-        make[i] = merged(b, id[i], id[i + 1]);
-    while (n > 1) {
-        size_t best = 0;
-
-        for (size_t i = 1; i + 1 < n; i++)
-            if (make[i] < make[best]) /* equal ranks make the same */
-                best = i;
-        if (make[best] >> 32 == NONE)
-            break;
-        id[best] = (int32_t)(uint32_t)make[best];
-        n--;
-        for (size_t i = best + 1; i < n; i++) {
-            id[i] = id[i + 1];
-            make[i - 1] = make[i];
-        }
-        if (best + 1 < n)
-            make[best] = merged(b, id[best], id[best + 1]);
-        if (best)
-            make[best - 1] = merged(b, id[best - 1], id[best]);
-    }
-    for (size_t i = 0; i < n; i++)
-        token_list_add(out, id[i]);
-}
-
-struct candidate {
-    uint32_t rank, at; /* of its left part */
-    int32_t left, right, made;
-};
-
-struct heap {
-    struct candidate *c;
-    size_t n, cap;
-};
-
-static int before(const struct candidate *a, const struct candidate *b)
-{
-    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
-}
-
-static void heap_push(struct heap *h, struct candidate c)
-{
-    size_t i;
-
-    h->c = mem_grow(h->c, &h->cap, h->n + 1, sizeof *h->c);
-    for (i = h->n++; i && before(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
-        h->c[i] = h->c[(i - 1) / 2];
-    h->c[i] = c;
-}
-
-static struct candidate heap_pop(struct heap *h)
-{
-    struct candidate top = h->c[0], last = h->c[--h->n];
-    size_t i = 0, child;
-
-    while ((child = 2 * i + 1) < h->n) {
-        if (child + 1 < h->n && before(&h->c[child + 1], &h->c[child]))
-            child++;
-        if (!before(&h->c[child], &last))
-            break;
-        h->c[i] = h->c[child];
-        i = child;
-    }
-    h->c[i] = last;
-    return top;
-}
-
-/* A part of a long word: a list linked both ways; id -1: merged away. */
-struct part {
-    int32_t id;
-    uint32_t next, last; /* NONE: none */
-};
-
-static void consider(struct heap *h, const struct bpe *b,
-                     const struct part *part, uint32_t at)
-{
-    struct candidate c = {.at = at};
-    uint64_t make;
-
-    if (at == NONE || part[at].next == NONE)
-        return;
-    c.left = part[at].id;
-    c.right = part[part[at].next].id;
-    make = merged(b, c.left, c.right);
-    c.rank = (uint32_t)(make >> 32);
-    c.made = (int32_t)(uint32_t)make;
-    if (c.rank != NONE)
-        heap_push(h, c);
-}
-
-static void long_word(struct token_list *out, const struct bpe *b,
-                      const uint8_t *word, size_t n)
-{
-    struct part *part = xmalloc(n * sizeof *part);
-    struct heap h = {0};
-
-    for (size_t i = 0; i < n; i++)
-        part[i] =
-            (struct part){b->byte[word[i]], i + 1 < n ? (uint32_t)i + 1 : NONE,
-                          i ? (uint32_t)i - 1 : NONE};
-    for (size_t i = 0; i + 1 < n; i++)
-        consider(&h, b, part, (uint32_t)i);
-    while (h.n) {
-        struct candidate c = heap_pop(&h);
-        struct part *p = &part[c.at];
-        uint32_t gone = p->next;
-
-        if (p->id != c.left || gone == NONE || part[gone].id != c.right)
-            continue;
-        p->id = c.made;
-        p->next = part[gone].next;
-        part[gone].id = -1;
-        if (p->next != NONE)
-            part[p->next].last = c.at;
-        consider(&h, b, part, c.at);
-        consider(&h, b, part, p->last);
-    }
-    for (uint32_t i = 0; i != NONE; i = part[i].next)
-        token_list_add(out, part[i].id);
-    free(h.c);
-    free(part);
-}
 
 /* Do the tokens behind `from` stand for this word? */
 static int gives_back(const struct token_list *l, size_t from,
@@ -343,10 +144,14 @@ static int merge_word(struct token_list *out, const struct bpe *b,
             return 0;
         }
     }
-    if (n <= SCAN_MAX)
-        scan_word(out, b, word, n);
-    else
-        long_word(out, b, word, n);
+    if (b->walk) {
+        bpe_walk_word(out, b->walk, word, n); /* found by their texts */
+        return 0;
+    }
+    out->id = mem_grow(out->id, &out->cap, from + n, sizeof *out->id);
+    for (size_t i = 0; i < n; i++)
+        out->id[from + i] = b->byte[word[i]];
+    out->n += bpe_merge(&b->pairs, out->id + from, n, 1);
     return gives_back(out, from, b, word, n) ? 0 : -1;
 }
 
@@ -396,7 +201,7 @@ static void set_key(struct bpe_word *w, size_t room)
 
 static size_t slot_of(const struct bpe_word *w)
 {
-    return mix(w->key[0] + mix(w->key[1])) >> (64 - CACHE_BITS);
+    return bpe_mix(w->key[0] + bpe_mix(w->key[1])) >> (64 - CACHE_BITS);
 }
 
 void bpe_soon(struct bpe_word *w, const struct bpe_cache *c, size_t room)

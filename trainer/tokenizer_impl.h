@@ -1,7 +1,9 @@
 /* tokenizer_impl: what the files behind tokenizer.h share.
  *
  *   tokenizer.c           by the name of the file; decoding; the check
- *   tokenizer_bpe.c       merging the bytes of a word; the cache of words
+ *   tokenizer_bpe.c       the tokens of a word; the cache of words
+ *   tokenizer_walk.c      found in one walk over it,
+ *   tokenizer_merge.c     or by merging its bytes
  *   tokenizer_split.c     cutting text into words by patterns (PCRE2)
  *   tokenizer_hf.c        tokenizer.json
  *   tokenizer_tiktoken.c  ranks of tiktoken, and the patterns by name
@@ -12,6 +14,7 @@
 
 #include "base/str.h"
 #include "trainer/tokenizer.h"
+#include "trainer/tokenizer_merge.h"
 
 struct bpe;
 struct bpe_cache;
@@ -68,11 +71,6 @@ int tokenizer_open_spm(struct tokenizer *t, const char *path, const char *mark,
                        struct err *e);
 
 /* --- bpe */
-
-struct bpe_merge {
-    int32_t left, right, made;
-    uint32_t rank; /* the lower, the earlier */
-};
 
 /* whole_word: a word that is a token is that token, whatever the merges say
  * (tiktoken; "ignore_merges").  `texts` is borrowed.  Fails when one of the
