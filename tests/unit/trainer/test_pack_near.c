@@ -115,6 +115,42 @@ static void near_copies_are_left_out(void **state)
     free(docs.doc);
 }
 
+/* 60 of one text, each with another last word: more than are compared with
+ * each other.  The first stays; each says how much it is like it. */
+static void many_copies_of_one_are_left_out(void **state)
+{
+    enum { N = 60 };
+    char dir[] = "/tmp/test_near.XXXXXX";
+    struct pack_near p = {.fd = -1};
+    struct pack_docs docs = {.n = N};
+    struct str s;
+    struct err e;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(pack_near_open(&p, dir, &e), 0);
+    docs.doc = xcalloc(N, sizeof *docs.doc);
+    str_init(&s);
+    for (size_t k = 0; k < N; k++) {
+        str_clear(&s);
+        add_words(&s, 1, 1000);
+        str_addf(&s, " %zu", k);
+        assert_int_equal(pack_near_add(&p, (uint8_t *)s.text, s.len, &e), 0);
+    }
+    assert_int_equal(pack_near_dedup(&p, &docs, 0.8, &e), 0);
+    assert_int_not_equal(docs.doc[0].set, PACK_NOWHERE);
+    for (size_t k = 1; k < N; k++) {
+        assert_int_equal(docs.doc[k].set, PACK_NOWHERE);
+        assert_int_equal(docs.doc[k].unit, 0);
+        assert_in_range(docs.doc[k].same, 0.8 * PACK_NEAR_VALUES,
+                        PACK_NEAR_VALUES);
+    }
+    pack_near_release(&p);
+    assert_int_equal(rmdir(dir), 0);
+    str_release(&s);
+    free(docs.doc);
+}
+
 /* More documents than are looked at in one pass: the last 200,000 are copies of
  * every tenth, in random order of their hashes. */
 static void copies_are_left_out_whatever_their_number(void **state)
@@ -154,6 +190,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(estimate_is_near_the_truth),
     cmocka_unit_test(space_and_case_do_not_count),
     cmocka_unit_test(near_copies_are_left_out),
+    cmocka_unit_test(many_copies_of_one_are_left_out),
     cmocka_unit_test(copies_are_left_out_whatever_their_number),
 };
 
