@@ -75,8 +75,8 @@ struct curve_fit {
     char refused[256];
     struct curve_part *part; /* (n_part), empty when refused */
     int n_part;
-    double dof; /* of Student's t, for every part: fewer where misfit is above
-                   1, for few residuals tell it */
+    double dof; /* of Student's t, for every part: towards n - 3 where misfit
+                   is above 1, for n - 3 residuals tell it */
 };
 
 /* Fit points (copied; at least one).  noise: relative SD of one run, NaN if

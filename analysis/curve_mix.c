@@ -15,7 +15,9 @@
  * Data Group; the dispersion of a quasi-likelihood, McCullagh & Nelder section
  * 9.2): else the average would choose between laws, all of them wrong, as if
  * one of them were right.  A budget not yet run departs from the law by as
- * much as those that were. */
+ * much as those that were.  The excess is what the whole scatter is beyond the
+ * stated errors, so it is known no better than that, by n - 3 degrees of
+ * freedom. */
 #include "analysis/curve_impl.h"
 
 #include "analysis/stat.h"
@@ -31,16 +33,28 @@
 #define NEGLECT 10.0 /* log weight below the best that does not count */
 #define TUNED 0.0025 /* relative SD for what was not tuned */
 
+/* Degrees of freedom behind the variance of a point of which the residuals of
+ * the budgets tell `residual`: the stated errors count with se_dof where they
+ * hold, and the less the more the scatter is beyond them. */
+static double freedom(const struct curve_fit *f, double residual)
+{
+    double noise = 1 / f->misfit;
+    double told = f->n > 3 ? (1 - noise * noise) / residual : 0;
+
+    return 1 / (noise * noise / (f->opts.se_dof + residual) + told);
+}
+
 /* Variance of a point with a stated variance of 1, given a sum of squares. */
 static double scale(const struct curve_fit *f, double S)
 {
-    return (f->misfit * f->opts.se_dof + S) / (f->opts.se_dof + f->n - 1);
+    double stated = freedom(f, f->n - 1) - (f->n - 1);
+
+    return (f->misfit * stated + S) / (stated + fmax(f->n - 3, 1));
 }
 
 static double log_weight(const struct curve_fit *f, double S, double sww)
 {
-    double dof = f->opts.se_dof + f->n - 1;
-    return -dof / 2 * log(scale(f, S)) - log(sww) / 2;
+    return -freedom(f, f->n - 1) / 2 * log(scale(f, S)) - log(sww) / 2;
 }
 
 static double profile_weight(const struct curve_fit *f,
@@ -103,18 +117,6 @@ static void normalise(struct curve_fit *f)
         f->part[i].weight /= sum;
 }
 
-/* Degrees of freedom behind the variance of a point: of its noise part, and of
- * the excess, which the residuals of n - 3 budgets tell (Welch-Satterthwaite).
- */
-static double freedom(const struct curve_fit *f)
-{
-    double noise = 1 / f->misfit, excess = 1 - noise;
-    double dof = f->opts.se_dof + f->n - 1;
-
-    return 1 / (noise * noise / dof +
-                (f->n > 3 ? excess * excess / (f->n - 3) : 0));
-}
-
 /* Relative SD of a budget about the law beyond its own error. */
 static double departure(const struct curve_fit *f, const struct curve_data *d)
 {
@@ -132,7 +134,7 @@ void curve_mix(struct curve_fit *f, const struct curve_data *d)
 
     f->part = xmalloc((FINE + 1) * P_POINTS * sizeof *f->part);
     f->misfit = f->chi2 > 1 ? f->chi2 : 1;
-    f->dof = freedom(f);
+    f->dof = freedom(f, fmax(f->n - 3, 1));
     f->departs = departure(f, d);
     stat_range(&lowest, &highest, d->y, (size_t)d->n);
     step = lowest / COARSE;
