@@ -61,19 +61,25 @@ double series_steps(const struct series *s)
     return s->n ? s->step[s->n - 1] : 0;
 }
 
-/* The loss at a step between two rows. */
+/* The loss at a step between two rows with losses. */
 static double between(const struct series *s, double step)
 {
-    size_t i = 0;
+    size_t lo = s->n, hi = s->n;
 
-    if (!s->n || step < s->step[0] || step > s->step[s->n - 1])
+    for (size_t i = 0; i < s->n && hi == s->n; i++) {
+        if (!isfinite(s->loss[i]))
+            continue;
+        if (s->step[i] <= step)
+            lo = i;
+        if (s->step[i] >= step)
+            hi = i;
+    }
+    if (lo == s->n || hi == s->n)
         return NAN;
-    while (i + 1 < s->n && s->step[i + 1] < step)
-        i++;
-    if (i + 1 == s->n)
-        return s->loss[i];
-    double t = (step - s->step[i]) / (s->step[i + 1] - s->step[i]);
-    return s->loss[i] + t * (s->loss[i + 1] - s->loss[i]);
+    if (lo == hi)
+        return s->loss[lo];
+    double t = (step - s->step[lo]) / (s->step[hi] - s->step[lo]);
+    return s->loss[lo] + t * (s->loss[hi] - s->loss[lo]);
 }
 
 double series_loss(const struct series *s, double from, double to)

@@ -2,11 +2,16 @@
  *
  * A run has a row a step.  They are taken together in stretches of half a
  * percent of the run, cut where the learning rate moves, each with its mean
- * loss and mean rate. */
+ * loss and mean rate.  Steps whose rows were thinned out had a rate too: that
+ * of the schedule in the run's spec.  So the sums over the rates do not depend
+ * on which rows were kept, and a loss that was kept stands for the half percent
+ * around it, not for the whole gap before it. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "db/query.h"
 #include "runner/fit_input.h"
+#include "sweep/schedule.h"
+#include "sweep/spec.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,6 +24,8 @@
 
 struct reader {
     struct series *s;
+    struct run_spec spec;
+    int known;          /* spec is */
     double steps, peak; /* of the run */
     double from, first; /* where the stretch began, and its first rate */
     double last, lr, loss;
@@ -39,6 +46,23 @@ static int flush(struct reader *r)
     return r->rc;
 }
 
+/* The next step that is known of; a loss that is not is NaN. */
+static int add(struct reader *r, double step, double lr, double loss)
+{
+    if (r->n && fabs(lr - r->first) > MOVES * r->peak && flush(r))
+        return -1;
+    if (!r->n)
+        r->first = lr;
+    r->lr += lr;
+    r->n++;
+    r->last = step;
+    if (isfinite(loss)) {
+        r->loss += loss;
+        r->n_loss++;
+    }
+    return step - r->from >= r->steps / STRETCHES ? flush(r) : 0;
+}
+
 /* step, lr, loss */
 static int take(void *ctx, int n, const char *const *value)
 {
@@ -48,19 +72,23 @@ static int take(void *ctx, int n, const char *const *value)
     if (n < 3 || !value[0] || str_to_double(value[0], &step) || !value[1] ||
         str_to_double(value[1], &lr) || !(step > r->last))
         return 0;
-    if (r->n && fabs(lr - r->first) > MOVES * r->peak && flush(r))
-        return 1;
-    if (!r->n)
-        r->first = lr;
-    r->lr += lr;
-    r->n++;
-    r->last = step;
-    if (value[2] && str_to_double(value[2], &loss) == 0) {
-        r->loss += loss;
-        r->n_loss++;
-    }
-    if (step - r->from >= r->steps / STRETCHES)
-        return flush(r) != 0;
+    if (!value[2] || str_to_double(value[2], &loss))
+        loss = NAN;
+    while (r->known && r->last + 1 < step)
+        if (add(r, r->last + 1,
+                schedule_lr(&r->spec.schedule, r->spec.optim.lr,
+                            (int64_t)r->last + 1, r->spec.steps),
+                NAN))
+            return 1;
+    return add(r, step, lr, loss) != 0;
+}
+
+static int take_spec(void *ctx, int n, const char *const *value)
+{
+    struct reader *r = ctx;
+
+    spec_defaults(&r->spec);
+    r->known = n > 0 && value[0] && !spec_parse(&r->spec, value[0], NULL);
     return 0;
 }
 
@@ -82,6 +110,9 @@ static int read_run(struct series_set *t, struct store *db,
     r.s = series_add(t, label, family, cell);
     r.s->mean = 1;
     r.s->flops = p->col[POINT_FLOPS][i];
+    snprintf(sql, sizeof sql, "SELECT spec FROM run WHERE id = %s", label);
+    if (db_each(db, sql, take_spec, &r, e))
+        return -1;
     snprintf(sql, sizeof sql,
              "SELECT step, lr, loss FROM curves WHERE run = %s ORDER BY step",
              label);
