@@ -365,14 +365,14 @@ struct refit {
 };
 
 /* idx are rows of the trunk's points, in whole blocks. */
-static int refit(double *stat, const size_t *idx, size_t m, int worker,
-                 void *ctx)
+static int refit(double *stat, const size_t *idx, size_t m,
+                 const struct boot_turn *turn, void *ctx)
 {
     struct refit *r = ctx;
     struct anneal_law law = *r->law;
     double f;
 
-    (void)worker;
+    (void)turn;
     memset(r->t->w, 0, r->t->n * sizeof *r->t->w);
     for (size_t i = 0; i < m; i++)
         r->t->w[idx[i]] += 1;

@@ -108,9 +108,11 @@ static void *work(void *arg)
         size_t b = atomic_fetch_add(&j->next, 1), m = 0;
         if (b >= j->resamples + j->n_jack)
             break;
-        if (b >= j->resamples) { /* jackknife: all groups but one */
+        struct boot_turn turn = {me->number, b, b >= j->resamples};
+        if (turn.left_out) {
+            turn.number -= j->resamples;
             for (size_t k = 0; k < g->n_groups; k++)
-                if (k != b - j->resamples)
+                if (k != turn.number)
                     m = add_group(idx, m, g, k);
         } else {
             for (size_t i = 0; i < j->per; i++) {
@@ -121,7 +123,7 @@ static void *work(void *arg)
             }
         }
         double *stat = j->value + b * j->n_stat;
-        j->ok[b] = j->fn(stat, idx, m, me->number, j->ctx) == 0;
+        j->ok[b] = j->fn(stat, idx, m, &turn, j->ctx) == 0;
         for (size_t s = 0; s < j->n_stat && j->ok[b]; s++)
             if (!isfinite(stat[s]))
                 j->ok[b] = 0;

@@ -29,12 +29,18 @@ struct boot_options {
     int jackknife;       /* also leave each group out once: needed by BCa */
 };
 
+/* Which refit it is. */
+struct boot_turn {
+    int worker;    /* 0 .. threads-1: for a buffer of its own */
+    size_t number; /* of the resample */
+    int left_out;  /* 1: the data without group `number` (jackknife) */
+};
+
 /* Refit on rows idx[0..m) (repeats allowed) and write n_stat numbers; -1 when
- * the fit failed on this resample (counted, left out).  worker is 0 ..
- * threads-1, for a buffer of its own; nothing else may be shared for
- * writing. */
-typedef int boot_fn(double *stat, const size_t *idx, size_t m, int worker,
-                    void *ctx);
+ * the fit failed on this resample (counted, left out).  Nothing may be shared
+ * for writing but what is the worker's own. */
+typedef int boot_fn(double *stat, const size_t *idx, size_t m,
+                    const struct boot_turn *turn, void *ctx);
 
 struct bootstrap {
     size_t n_stat;
@@ -45,6 +51,7 @@ struct bootstrap {
     double *estimate; /* (n_stat): of the data themselves */
     double *jack;     /* (n_jack, n_stat), or NULL */
     size_t n_jack;
+    int smoothed; /* by the caller: `value` is of smoothed resamples */
 };
 
 /* Run it.  estimate: the statistics of the whole data (copied); fewer than

@@ -99,15 +99,15 @@ struct draws {
     int noise; /* some cell has two seeds */
 };
 
-static int lay_again(double *stat, const size_t *idx, size_t m, int worker,
-                     void *ctx)
+static int lay_again(double *stat, const size_t *idx, size_t m,
+                     const struct boot_turn *turn, void *ctx)
 {
     const struct draws *w = ctx;
     size_t *which = xmalloc((m + 1) * sizeof *which);
     struct lay y;
     int distinct = 0;
 
-    (void)worker;
+    (void)turn;
     for (size_t k = 0; k < m; k++) {
         which[k] = w->order[idx[k]];
         distinct += k > 0 && idx[k] != idx[0];

@@ -216,14 +216,14 @@ static void refit_data(double stat[3], const struct draws *w,
 }
 
 /* Refit on the budgets idx; -1 when they do not span enough. */
-static int refit_budgets(double *stat, const size_t *idx, size_t m, int worker,
-                         void *ctx)
+static int refit_budgets(double *stat, const size_t *idx, size_t m,
+                         const struct boot_turn *turn, void *ctx)
 {
     const struct draws *w = ctx;
     struct curve_data d = {.n = (int)m};
     double lo = INFINITY, hi = 0;
 
-    (void)worker;
+    (void)turn;
     d.x = xmalloc((3 * m + 1) * sizeof *d.x);
     d.y = d.x + m;
     d.w = d.y + m;
@@ -272,7 +272,7 @@ static void leave_out(struct bootstrap *b, struct draws *w)
         for (size_t k = 0; k < n; k++)
             if (k != i)
                 idx[m++] = k;
-        if (!refit_budgets(b->jack + 3 * b->n_jack, idx, m, 0, w))
+        if (!refit_budgets(b->jack + 3 * b->n_jack, idx, m, NULL, w))
             b->n_jack++;
     }
     free(idx);

@@ -119,12 +119,12 @@ static int law_fit(double stat[2], struct law *l)
 
 /* --- intervals --- */
 
-static int refit(double *stat, const size_t *idx, size_t m, int worker,
-                 void *ctx)
+static int refit(double *stat, const size_t *idx, size_t m,
+                 const struct boot_turn *turn, void *ctx)
 {
     struct law *l = ctx;
 
-    (void)worker;
+    (void)turn;
     /* a resample may draw the largest grid every time */
     l->p.C = xrealloc(l->p.C, (m * most_points(l->f) + 1) * sizeof(double));
     l->p.y = xrealloc(l->p.y, (m * most_points(l->f) + 1) * sizeof(double));

@@ -160,12 +160,12 @@ static int solve(double coef[4], const struct multi *m, const double *X,
     return rc;
 }
 
-static int refit(double *stat, const size_t *idx, size_t n, int worker,
-                 void *ctx)
+static int refit(double *stat, const size_t *idx, size_t n,
+                 const struct boot_turn *turn, void *ctx)
 {
     struct multi *m = ctx;
 
-    (void)worker;
+    (void)turn;
     m->bx = xrealloc(m->bx, (4 * n + 1) * sizeof *m->bx);
     m->by = xrealloc(m->by, (n + 1) * sizeof *m->by);
     for (size_t i = 0; i < n; i++) {

@@ -247,15 +247,15 @@ static void noise_intervals(double ci[STATS][2], const struct isoflop_fit *f,
 
 /* --- budgets --- */
 
-static int refit(double *stat, const size_t *idx, size_t m, int worker,
-                 void *ctx)
+static int refit(double *stat, const size_t *idx, size_t m,
+                 const struct boot_turn *turn, void *ctx)
 {
     const struct optima *o = ctx;
     double *C = xmalloc((4 * m + 1) * sizeof *C), *M = C + m, *N = M + m,
            *w = N + m;
     int rc;
 
-    (void)worker;
+    (void)turn;
     for (size_t i = 0; i < m; i++) {
         C[i] = o->C[idx[i]];
         M[i] = o->M[idx[i]];

@@ -68,8 +68,8 @@ static int surface_row(const struct points *p, size_t i, enum point_col metric)
            p->col[metric][i] > 0;
 }
 
-static int surface_boot(double *stat, const size_t *idx, size_t n, int worker,
-                        void *ctx)
+static int surface_boot(double *stat, const size_t *idx, size_t n,
+                        const struct boot_turn *turn, void *ctx)
 {
     struct laws_surface *s = ctx;
     struct surface_fit f = s->fit;
@@ -78,7 +78,7 @@ static int surface_boot(double *stat, const size_t *idx, size_t n, int worker,
                              .tokens = s->boot + n,
                              .loss = s->boot + 2 * n};
 
-    (void)worker;
+    (void)turn;
     for (size_t i = 0; i < n; i++) {
         s->boot[i] = s->M[idx[i]];
         s->boot[n + i] = s->D[idx[i]];

@@ -86,8 +86,10 @@ struct surface_options {
     int profile;  /* profile every exponent: intervals and identifiability */
     int threads;  /* of the grid of starts; 0 or 1: none */
     enum surface_refit_how refit; /* how a resample is searched */
+    int smooth; /* 1: smoothed resamples where the objective has fine corners
+                   (surface_smooth.h); 0: the points themselves */
 };
-/* chinchilla, huber, varpro, 1e-3, 10, 0.9, profile on. */
+/* chinchilla, huber, varpro, 1e-3, 10, 0.9, profile on, resamples plain. */
 extern const struct surface_options surface_defaults;
 
 struct surface_fit {

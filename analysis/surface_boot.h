@@ -5,7 +5,13 @@
  * best surface lies elsewhere is found there.  With options.refit all starts of
  * the grid descend again; or their first descents, on points of the data, are
  * made once, and each resample goes on from where they ended.  Rows drawn
- * several times weigh as much. */
+ * several times weigh as much.
+ *
+ * With options.smooth, where the objective has fine corners, resamples by
+ * variable projection are smoothed (surface_smooth.h), unless the draws are
+ * read from a file: those repeat a bootstrap of the points themselves.  The
+ * values kept are then the estimate and what the resample differs from the
+ * optimum of the smoothed points, by a factor for A, B and R. */
 #ifndef LOGLOG_ANALYSIS_SURFACE_BOOT_H
 #define LOGLOG_ANALYSIS_SURFACE_BOOT_H
 

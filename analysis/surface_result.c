@@ -4,6 +4,7 @@
 #include "analysis/linfit.h"
 #include "analysis/surface_boot.h"
 #include "analysis/surface_form.h"
+#include "analysis/surface_smooth.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -61,22 +62,6 @@ static double a_se(const struct surface_fit *f)
                 2 * da * db * f->cov[i * n + j]);
 }
 
-/* Huber's delta is so far below the residuals that the fit is a median, whose
- * resamples only BCa makes an interval of that covers (docs/fits.md,
- * Coverage). */
-static int is_median(const struct surface_fit *f, const struct surface_data *d)
-{
-    double unit = 0;
-
-    for (size_t i = 0; i < d->n; i++)
-        unit += f->options.objective == OBJECTIVE_HUBER_RAW
-                    ? d->loss[i] / (double)d->n
-                    : 1 / (double)d->n;
-    return (f->options.objective == OBJECTIVE_HUBER ||
-            f->options.objective == OBJECTIVE_HUBER_RAW) &&
-           f->options.delta < 0.4 * f->resid_sd * unit;
-}
-
 static void add_params(struct fit_result *r, const struct surface_fit *f,
                        const struct surface_data *d,
                        const struct bootstrap *boot, enum boot_kind kind,
@@ -101,13 +86,14 @@ static void add_params(struct fit_result *r, const struct surface_fit *f,
     if (fell_back)
         fit_result_text(r, "interval_note",
                         "bca was undefined for some parameters: percentile");
-    else if (boot && kind != BOOT_BCA && is_median(f, d))
+    else if (boot && kind != BOOT_BCA && !boot->smoothed &&
+             surface_has_corners(f, d))
         fit_result_text(r, "interval_note",
                         kind == BOOT_BASIC
                             ? "basic falls short where delta is far below the "
-                              "residuals: bca, or a larger delta"
+                              "residuals: smoothed resamples, or bca"
                             : "percentile runs wide where delta is far below "
-                              "the residuals: bca, or a larger delta");
+                              "the residuals: smoothed resamples, or bca");
 }
 
 static void add_diagnostics(struct fit_result *r, const struct surface_fit *f,
@@ -205,6 +191,7 @@ void surface_result(struct fit_result *r, const struct surface_fit *f,
                         json_integer((json_int_t)boot->n_groups));
         fit_result_json(r, "bootstrap_good",
                         json_integer((json_int_t)boot->good));
+        fit_result_json(r, "bootstrap_smoothed", json_boolean(boot->smoothed));
     }
     if (!f->identified)
         fit_result_refuse(r, "%s", f->refused);

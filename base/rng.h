@@ -16,7 +16,8 @@ enum rng_stream {
     RNG_FIT = 4,    /* starts of an optimiser */
     RNG_TEST = 5,   /* tests and fault injection */
     RNG_DESIGN = 6, /* simulated studies */
-    RNG_SYNTH = 7   /* synthetic text */
+    RNG_SYNTH = 7,  /* synthetic text */
+    RNG_SMOOTH = 8  /* the kernel of a smoothed bootstrap */
 };
 
 /* The index-th 64 random bits of (seed, stream). */

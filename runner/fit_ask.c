@@ -48,6 +48,9 @@ static const struct row {
     {"refit", OPT_STRING, AT(refit), " surface ", "HOW",
      "surface: resamples by varpro (usual), grid (all starts again) or ends "
      "(where their first descents ended)"},
+    {"smooth", OPT_STRING, AT(smooth), " surface ", "WHEN",
+     "surface: auto: smoothed resamples where the objective has corners finer "
+     "than the residuals; off: the points themselves, always"},
     {"level", OPT_DOUBLE, AT(level), NULL, "P", "of intervals (0.9)"},
     {"seed", OPT_INT, AT(seed), NULL, "S", "of resampling (1)"},
     {"holdout", OPT_STRING, AT(holdout), " surface ", "SPEC",

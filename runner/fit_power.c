@@ -33,13 +33,13 @@ struct pairs {
     const double *x, *y;
 };
 
-static int refit_power(double *stat, const size_t *idx, size_t m, int worker,
-                       void *ctx)
+static int refit_power(double *stat, const size_t *idx, size_t m,
+                       const struct boot_turn *turn, void *ctx)
 {
     const struct pairs *p = ctx;
     double *x = xmalloc((2 * m + 1) * sizeof(*x));
 
-    (void)worker;
+    (void)turn;
     for (size_t i = 0; i < m; i++) {
         x[i] = p->x[idx[i]];
         x[m + i] = p->y[idx[i]];

@@ -23,13 +23,23 @@ static int size_parse(const char *text)
                                                                           : -1;
 }
 
+static const char *const when[] = {"off", "auto"};
+
+static int smooth_parse(const char *text)
+{
+    for (int k = 0; k < 2; k++)
+        if (strcmp(text, when[k]) == 0)
+            return k;
+    return -1;
+}
+
 static int options(struct surface_options *o, const struct fit_ask *ask,
                    struct err *e)
 {
     const char *forms[SURFACE_FORMS], *objectives[OBJECTIVES];
     const char *methods[METHODS], *refits[REFITS];
     int form = SURFACE_CHINCHILLA, objective = OBJECTIVE_HUBER;
-    int method = METHOD_VARPRO, refit = REFIT_VARPRO;
+    int method = METHOD_VARPRO, refit = REFIT_VARPRO, smooth = 1;
 
     for (int i = 0; i < SURFACE_FORMS; i++)
         forms[i] = surface_form_name((enum surface_form)i);
@@ -46,7 +56,8 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
         fit_word(&method, "method", ask->method, surface_method_parse, methods,
                  METHODS, e) ||
         fit_word(&refit, "refit", ask->refit, surface_refit_parse, refits,
-                 REFITS, e))
+                 REFITS, e) ||
+        fit_word(&smooth, "smooth", ask->smooth, smooth_parse, when, 2, e))
         return -1;
     if (form == SURFACE_FARSEER &&
         (method == METHOD_GRID || refit != REFIT_VARPRO))
@@ -62,6 +73,7 @@ static int options(struct surface_options *o, const struct fit_ask *ask,
     o->level = ask->level;
     o->threads = ask->threads;
     o->refit = (enum surface_refit_how)refit;
+    o->smooth = smooth;
     return 0;
 }
 

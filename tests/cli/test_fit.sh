@@ -85,6 +85,10 @@ exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface \
     --bootstrap 100 --resample budgets --interval basic --delta 1e-4
 says 'bootstrap_groups +8'
 says '90 % basic'
+says 'bootstrap_smoothed +yes'
+exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface \
+    --bootstrap 100 --resample budgets --interval basic --delta 1e-4 --smooth off
+says 'bootstrap_smoothed +no'
 says 'interval_note +basic falls short'
 exits 0 "$LOGLOG" fit --points runs.csv --map "$map" --law surface \
     --bootstrap 20 --refit ends

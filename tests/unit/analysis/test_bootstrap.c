@@ -16,13 +16,13 @@
 static const double sample[] = {2.1, 3.7, 1.2, 9.8,  4.4, 0.3,
                                 6.1, 2.2, 5.5, 12.4, 3.3, 1.9};
 
-static int mean_of(double *stat, const size_t *idx, size_t m, int worker,
-                   void *ctx)
+static int mean_of(double *stat, const size_t *idx, size_t m,
+                   const struct boot_turn *turn, void *ctx)
 {
     const double *x = ctx;
     double sum = 0;
 
-    (void)worker;
+    (void)turn;
     for (size_t i = 0; i < m; i++)
         sum += x[idx[i]];
     stat[0] = sum / (double)m;
@@ -91,14 +91,14 @@ struct whole {
     int broken;
 };
 
-static int whole_groups(double *stat, const size_t *idx, size_t m, int worker,
-                        void *ctx)
+static int whole_groups(double *stat, const size_t *idx, size_t m,
+                        const struct boot_turn *turn, void *ctx)
 {
     static const int size[3] = {1, 2, 3};
     struct whole *w = ctx;
     int count[6] = {0};
 
-    (void)worker;
+    (void)turn;
     for (size_t i = 0; i < m; i++)
         count[idx[i]]++;
     for (int i = 0; i < 6; i++)
@@ -193,11 +193,11 @@ static void bad_draws_are_refused(void **state)
     }
 }
 
-static int fails_often(double *stat, const size_t *idx, size_t m, int worker,
-                       void *ctx)
+static int fails_often(double *stat, const size_t *idx, size_t m,
+                       const struct boot_turn *turn, void *ctx)
 {
     (void)m;
-    (void)worker;
+    (void)turn;
     stat[0] = 1;
     return idx[0] < *(size_t *)ctx ? -1 : 0;
 }
