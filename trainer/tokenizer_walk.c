@@ -189,17 +189,25 @@ static int make_tree(struct bpe_walk *w, size_t vocab)
 
 static void set_starts(struct bpe_walk *w)
 {
-    w->start = xcalloc(65536, sizeof *w->start);
-    for (uint32_t two = 0; two < 65536; two++) {
-        uint32_t first = node_of(w, find(w, key_of(0, (uint8_t)(two >> 8))));
-        const struct slot *s = find(w, key_of(first, (uint8_t)two));
-
+    w->start = xmalloc(65536 * sizeof *w->start);
+    for (uint32_t two = 0; two < 65536; two++)
         w->start[two] = (struct start){0, w->byte[two >> 8], 1};
-        if (!s->key)
+    for (size_t i = 0; i <= w->mask; i++) {
+        const struct slot *s = &w->slot[i];
+        uint32_t node = (s->key - 1) >> 8, first; /* where it goes on */
+        struct start *start;
+
+        if (!s->key || !node)
             continue;
-        w->start[two].node = node_of(w, s);
-        if (s->token >= 0)
-            w->start[two] = (struct start){node_of(w, s), s->token, 2};
+        first = w->slot[node - 1].key - 1;
+        if (first > UINT8_MAX)
+            continue;
+        start = &w->start[first << 8 | ((s->key - 1) & UINT8_MAX)];
+        start->node = node_of(w, s);
+        if (s->token >= 0) {
+            start->token = s->token;
+            start->n = 2;
+        }
     }
 }
 
@@ -318,10 +326,11 @@ void bpe_walk_word(struct token_list *out, const struct bpe_walk *w,
 {
     uint64_t few[BITS / 64 + 1] = {
         0}; /* bits: no list of tokens goes on here */
-    uint64_t *dead = n <= BITS ? few : xcalloc(n / 64 + 1, sizeof *dead);
+    uint64_t *dead = n <= BITS ? few : xmalloc((n / 64 + 1) * sizeof *dead);
     size_t from = out->n, at = 0, len;
     int32_t token = longest(&len, w, word, n), last = -1;
 
+    memset(dead, 0, (n / 64 + 1) * sizeof *dead);
     while (at < n) {
         size_t end = at + len;
 

@@ -2,7 +2,9 @@
  * with a message, or the set can be read from end to end.  The first byte of
  * an input says what the rest is, or LOGLOG_FUZZ_LAYOUT=N does for all: 0 told
  * by itself, 1 llm.c, 2 NumPy, 3 u16, 4 u32, 5 bytes, 6 loglog, 7 Megatron, 16
- * a manifest, 32 loglog with right checksums. */
+ * a manifest, in which 64 times @ is the SHA-256 of the shard and # that of the
+ * set, 32 a shard of loglog with right checksums and the manifest that
+ * belongs to it. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "trainer/shard.h"
@@ -15,8 +17,13 @@
 #include <unistd.h>
 
 #define PATH 96
+#define VOCAB_MAX 512 /* of sets with the lengths of tokens */
 
 static char dir[PATH];
+static const char own_mark[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
+                               "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
+static const char set_mark[] = "################################"
+                               "################################";
 
 static void save(const char *name, const uint8_t *data, size_t size)
 {
@@ -77,7 +84,8 @@ static void try_open(const char *name)
 
 /* A header with right checksums over whatever the numbers are: the checks
  * behind the checksums are what is tried. */
-static void own_shard(const uint8_t *data, size_t size)
+static void own_shard(struct shard_header *out, const uint8_t *data,
+                      size_t size)
 {
     struct shard_header h = {.width = 1, .vocab = 256};
     uint8_t file[SHARD_HEADER + 4096] = {0};
@@ -89,6 +97,7 @@ static void own_shard(const uint8_t *data, size_t size)
     h.tokens = data[1];
     h.documents = data[2];
     h.vocab = (int64_t)le_get(data + 4, 4);
+    h.bytes = (int64_t)le_get(data + 8, 4);
     memcpy(file + SHARD_HEADER, data + 12, size - 12);
     at = shard_index_offset(&h);
     if (h.tokens * h.width <= (int64_t)size &&
@@ -100,6 +109,89 @@ static void own_shard(const uint8_t *data, size_t size)
     }
     shard_header_write(file, &h);
     save("shard-00000.tok", file, SHARD_HEADER + size - 12);
+    *out = h;
+}
+
+static void put_hash(char *text, size_t n, const char *mark,
+                     const char hex[HASH_HEX])
+{
+    char *at = memmem(text, n, mark, HASH_HEX - 1);
+
+    if (at)
+        memcpy(at, hex, HASH_HEX - 1);
+}
+
+static void save_manifest(const char *data, size_t n)
+{
+    char path[2 * PATH], hex[HASH_HEX], line[128], *text = xmalloc(n + 1);
+
+    memcpy(text, data, n);
+    snprintf(path, sizeof path, "%s/shard-00000.tok", dir);
+    if (!hash_sha256_file(hex, path, NULL)) {
+        put_hash(text, n, own_mark, hex);
+        snprintf(line, sizeof line, "%s  shard-00000.tok\n", hex);
+        hash_sha256(hex, line, strlen(line));
+        put_hash(text, n, set_mark, hex);
+    }
+    save("manifest.json", (uint8_t *)text, n);
+    free(text);
+}
+
+/* The texts of the tokens, a byte each but for the mark, and how long they
+ * are. */
+static void save_texts(int64_t vocab)
+{
+    uint8_t length[2 * VOCAB_MAX] = {0}, text[VOCAB_MAX] = {0};
+
+    for (int64_t i = 0; i < vocab; i++)
+        le_put(length + 2 * i, 1, 2);
+    save("token_bytes.bin", length, (size_t)(2 * vocab));
+    save("token_text.bin", text, (size_t)(vocab - 1));
+}
+
+/* A shard and what belongs to it: its tokens and its index are tried. */
+static void own_set(const uint8_t *data, size_t size)
+{
+    struct shard_header h = {0};
+    uint8_t seen[VOCAB_MAX] = {0};
+    int64_t distinct = 0;
+    char text[1024];
+
+    own_shard(&h, data, size);
+    if (h.vocab < 1 || h.vocab > VOCAB_MAX ||
+        h.tokens * h.width > (int64_t)size - 12 || h.width > 4)
+        return;
+    for (int64_t i = 0; i < h.tokens; i++) {
+        uint64_t k = le_get(data + 12 + i * h.width, (int)h.width);
+
+        if (k < (uint64_t)h.vocab && !seen[k]++)
+            distinct++;
+    }
+    snprintf(text, sizeof text,
+             "{\"format\": \"loglog-packed\", \"version\": 1,"
+             " \"tokenizer\": \"%s\", \"vocab\": %lld, %s"
+             "\"documents\": %lld, \"tokens\": %lld, \"bytes\": %lld,"
+             " \"distinct\": %lld, \"sha256\": \"%s\", \"shards\": ["
+             "{\"file\": \"shard-00000.tok\", \"size\": %lld, "
+             "\"documents\": %lld, \"tokens\": %lld, \"bytes\": %lld, "
+             "\"sha256\": \"%s\"}], \"source\": {}}",
+             h.vocab == 256 ? "bytes" : "bpe 0", (long long)h.vocab,
+             h.vocab == 256 ? "" : "\"token_bytes\": true, \"mark\": 0, ",
+             (long long)h.documents, (long long)h.tokens, (long long)h.bytes,
+             (long long)distinct, set_mark, (long long)shard_file_size(&h),
+             (long long)h.documents, (long long)h.tokens, (long long)h.bytes,
+             own_mark);
+    save_manifest(text, strlen(text));
+    save_texts(h.vocab);
+    try_open("");
+}
+
+static void drop_set(void)
+{
+    drop("manifest.json");
+    drop("shard-00000.tok");
+    drop("token_bytes.bin");
+    drop("token_text.bin");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -113,6 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* clang-format on */
     const char *only = getenv("LOGLOG_FUZZ_LAYOUT");
     int kind = only ? atoi(only) : size ? data[0] : 0;
+    struct shard_header h = {0};
     size_t split;
 
     if (!dir[0]) {
@@ -134,17 +227,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         drop("m.bin");
     } else if (kind < 32) { /* a manifest, and a shard beside it */
         split = 3 + (size - 3) * data[1] / 256;
-        save("manifest.json", data + 2, split - 2);
-        own_shard(data + split, size - split);
-        save("token_bytes.bin", data + split, size - split);
+        own_shard(&h, data + split, size - split);
+        save_manifest((const char *)data + 2, split - 2);
+        save_texts(h.vocab > 0 && h.vocab <= VOCAB_MAX ? h.vocab : 1);
         try_open("");
-        drop("manifest.json");
-        drop("shard-00000.tok");
-        drop("token_bytes.bin");
+        drop_set();
     } else {
-        own_shard(data + 1, size - 1);
-        try_open("shard-00000.tok:loglog");
-        drop("shard-00000.tok");
+        own_set(data + 1, size - 1);
+        drop_set();
     }
     return 0;
 }

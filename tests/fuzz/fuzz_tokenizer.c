@@ -1,9 +1,11 @@
 /* Any bytes as a tokenizer's file: tokenizer_open refuses them with a message,
  * or what it made encodes text that it gives back.  And any bytes as text
- * under tokenizers that are sound.  The first byte of an input says which. */
+ * under tokenizers that are sound.  And any bytes as merges and a word: its
+ * tokens are those of the definition.  The first byte of an input says which.
+ */
 #include "base/mem.h"
 #include "base/str.h"
-#include "trainer/tokenizer.h"
+#include "trainer/tokenizer_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,87 @@ static void as_file(const char *suffix, const char *pattern,
     unlink(path);
 }
 
+/* --- merges: four bytes each, and ranks that need not be in their order */
+
+#define MERGES 60
+
+struct made {
+    struct token_texts texts;
+    struct bpe_merge merge[MERGES];
+    size_t vocab, n;
+};
+
+static void make_token(struct made *m, const uint8_t *four)
+{
+    int32_t of[2];
+
+    for (int i = 0; i < 2; i++) {
+        size_t from = four[2 * i] & 1 ? 256 : 0, n = m->vocab - from;
+
+        of[i] = (int32_t)(from + (n ? four[2 * i + 1] % n : 0));
+        if (of[i] >= (int32_t)m->vocab ||
+            m->texts.at[of[i] + 1] - m->texts.at[of[i]] > 100)
+            return;
+    }
+    m->merge[m->n++] = (struct bpe_merge){
+        of[0], of[1], (int32_t)m->vocab,
+        (uint32_t)(four[2] & 2 ? four[0] << 16 : 0) + (uint32_t)m->vocab};
+    for (int i = 0; i < 2; i++) {
+        uint32_t at = m->texts.at[of[i]], n = m->texts.at[of[i] + 1] - at;
+        uint8_t text[128];
+
+        memcpy(text, m->texts.bytes.text + at, n);
+        str_add_n(&m->texts.bytes, text, n);
+    }
+    m->texts.at[++m->vocab] = (uint32_t)m->texts.bytes.len;
+}
+
+static void as_merges(const uint8_t *data, size_t size)
+{
+    static const uint8_t unmade[256 + MERGES];
+    static struct bpe_cache *cache;
+    uint32_t at[256 + MERGES + 1];
+    struct made m = {.texts = {.at = at}, .vocab = 256};
+    struct token_list got = {0};
+    struct bpe_pairs pairs;
+    struct bpe_word word = {.id = -1};
+    int32_t *want;
+    struct bpe *bpe;
+    size_t n, left;
+
+    cache = cache ? cache : bpe_cache_create();
+    str_init(&m.texts.bytes);
+    for (int c = 0; c <= 256; c++) {
+        uint8_t byte = (uint8_t)c;
+
+        at[c] = (uint32_t)c;
+        if (c < 256)
+            str_add_n(&m.texts.bytes, &byte, 1);
+    }
+    for (n = data[0] % MERGES, data++, size--; n && size > 4; n--) {
+        make_token(&m, data);
+        data += 4;
+        size -= 4;
+    }
+    word.text = data;
+    word.n = size;
+    BUG_ON(
+        bpe_create(&bpe, &m.texts, unmade, m.vocab, m.merge, m.n, 0, "", NULL));
+    bpe_pairs_init(&pairs, m.merge, m.n);
+    want = xmalloc((size + 1) * sizeof *want);
+    for (size_t i = 0; i < size; i++)
+        want[i] = data[i];
+    left = bpe_merge(&pairs, want, size, 1);
+    if (size > 15) /* shorter ones are remembered, of other merges */
+        BUG_ON(bpe_word(&got, bpe, cache, &word) || got.n != left ||
+               memcmp(got.id, want, left * sizeof *want));
+    free(got.id);
+    free(want);
+    bpe_pairs_release(&pairs);
+    bpe_destroy(bpe);
+    str_release(&m.texts.bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -84,6 +167,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         as_file("json", "", data, size);
     else if (data[0] < ARRAY_LEN(names))
         round_trip(sound[data[0]], data + 1, size - 1);
+    else if (data[0] == ARRAY_LEN(names) && size > 1)
+        as_merges(data + 1, size - 1);
     else
         as_file("tiktoken", ":llama3", data, size);
     return 0;
