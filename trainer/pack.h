@@ -9,7 +9,7 @@
  * much of the validation text occurs in the training text is measured, not
  * assumed: the share of its 64-byte windows found anywhere in train.
  *
- * Everything is streamed: the tables (48 bytes a document, 784 where near
+ * Everything is streamed: the tables (48 bytes a document, 796 where near
  * copies are left out) are mapped files beside `out`; private memory is the
  * paths of the files and at most 130 MB for each validation set.  The result is
  * made in a directory beside `out` and renamed, so `out` holds all of it or

@@ -15,6 +15,7 @@
 #define BANDS 25
 #define ROWS 5
 #define NEIGHBOURS 4 /* kept of each document: the first ones */
+#define UNLIKE 3     /* remembered, not to be read again for each band */
 #define COMPARED 8   /* at either end of a run of candidates */
 #define PENDING ((size_t)1 << 20)
 #define EMPTY UINT32_MAX
@@ -176,11 +177,13 @@ void pack_near_release(struct pack_near *p)
  * documents are compared in their own order, in which a copy is mostly not far
  * from what it copies; and a pair that is known is not compared again. */
 
+#define MANY 128             /* of so many documents one: all are read */
 #define AHEAD ((size_t)4096) /* documents whose values are read at once */
 
 struct found {
     uint32_t first[NEIGHBOURS]; /* earlier near copies, increasing */
     uint8_t same[NEIGHBOURS];   /* equal values of each */
+    uint32_t other[UNLIKE]; /* the last ones that were compared and differ */
 };
 
 struct search {
@@ -203,11 +206,20 @@ static void remember(struct found *f, uint32_t first, int same)
     f->same[i] = (uint8_t)same;
 }
 
+static void pass_by(struct found *f, uint32_t other)
+{
+    memmove(f->other + 1, f->other, (UNLIKE - 1) * sizeof *f->other);
+    f->other[0] = other;
+}
+
 /* Would it be remembered? */
 static int is_news(const struct found *f, uint32_t first)
 {
     int i = 0;
 
+    for (int k = 0; k < UNLIKE; k++)
+        if (f->other[k] == first)
+            return 0;
     while (i < NEIGHBOURS && f->first[i] < first)
         i++;
     return i < NEIGHBOURS && f->first[i] != first;
@@ -224,6 +236,8 @@ static void compare(struct search *s, uint32_t k, uint32_t first)
     same = count_same(values_of(s->p, first), values_of(s->p, k));
     if ((double)same / PACK_NEAR_VALUES >= s->threshold)
         remember(f, first, same);
+    else
+        pass_by(f, first);
 }
 
 /* The first key of the band value that key[at] has. */
@@ -310,7 +324,7 @@ static void read_ahead(const struct search *s, size_t k)
 static void search_band(struct search *s, uint64_t *key, size_t n,
                         size_t documents)
 {
-    int many = s->compared > documents / 16;
+    int many = s->compared > documents / MANY;
 
     qsort(key, n, sizeof *key, by_value);
     memset(s->place, 0, documents * sizeof *s->place);
@@ -363,7 +377,7 @@ static int search(struct search *s, struct pack_docs *docs, struct tables *t,
     s->found = t->found.at;
     s->place = t->place.at;
     for (size_t k = 0; k < docs->n; k++)
-        memset(s->found[k].first, 0xff, sizeof s->found[k].first);
+        memset(&s->found[k], 0xff, sizeof s->found[k]);
     n = find_keys(t->keys.at, s->p, docs);
     s->compared = docs->n; /* the first band has most */
     /* What is not read ahead is met at random: reading its neighbours too is

@@ -8,7 +8,7 @@
  * the estimate is at most 0.044.  Candidates are those with equal values in
  * one of 25 bands of 5: at a similarity of 0.8 a pair escapes all bands with a
  * probability of 5e-5.  The values (512 bytes a document), the bands (200),
- * where a document stands in one (4) and what is found (20) are in files that
+ * where a document stands in one (4) and what is found (32) are in files that
  * are mapped: memory does not grow with the number of documents. */
 #ifndef LOGLOG_TRAINER_PACK_NEAR_H
 #define LOGLOG_TRAINER_PACK_NEAR_H

@@ -10,9 +10,8 @@
 #include <string.h>
 
 #define NODES_MAX ((size_t)1 << 22)
-#define BITS                                                                   \
-    1024 /* bytes of a word whose marks need no memory of their own            \
-          */
+#define GOES_ON 7 /* bits of a node */
+#define BITS 1024 /* of positions that need no memory of their own */
 
 struct token {
     int32_t left, right; /* the merge that makes it; of bytes nothing */
@@ -20,15 +19,19 @@ struct token {
     int32_t prefix;      /* the longest token that it begins with; -1 */
 };
 
+/* A node.  Most walks end with a byte that no token goes on with, which a few
+ * bits mostly tell without a look at another slot. */
 struct slot {
     uint32_t key;  /* (node before << 8 | byte) + 1; 0: free */
-    int32_t token; /* that ends here; -1 */
+    uint32_t ends; /* (the token that ends here, if any, + 1) << GOES_ON |
+                      a bit for each byte that may go on */
 };
 
 struct start {
-    uint32_t node; /* its slot + 1; 0: no token goes on */
-    int32_t token; /* the longest of these two bytes */
-    uint32_t n;    /* its bytes */
+    uint32_t node;  /* its slot + 1; 0: none */
+    uint32_t ends;  /* of it */
+    int32_t token;  /* the longest of these two bytes */
+    uint32_t bytes; /* of it */
 };
 
 struct bpe_walk {
@@ -139,6 +142,16 @@ static uint32_t key_of(uint32_t node, uint8_t byte)
     return (node << 8 | byte) + 1;
 }
 
+static uint32_t goes_on(uint8_t byte)
+{
+    return UINT32_C(1) << byte % GOES_ON;
+}
+
+static int32_t token_of(uint32_t ends)
+{
+    return (int32_t)(ends >> GOES_ON) - 1;
+}
+
 static uint32_t node_of(const struct bpe_walk *w, const struct slot *s)
 {
     return (uint32_t)(s - w->slot) + 1;
@@ -159,13 +172,14 @@ static void plant(struct bpe_walk *w, size_t slots, size_t vocab)
         for (size_t i = 0; i < n; i++) {
             uint32_t key = key_of(s ? node_of(w, s) : 0, text[i]);
 
+            if (s)
+                s->ends |= goes_on(text[i]);
             s = find(w, key);
             w->nodes += !s->key;
-            if (!s->key)
-                *s = (struct slot){key, -1};
+            s->key = key;
         }
         if (s)
-            s->token = (int32_t)id;
+            s->ends |= (uint32_t)(id + 1) << GOES_ON;
     }
 }
 
@@ -191,7 +205,7 @@ static void set_starts(struct bpe_walk *w)
 {
     w->start = xmalloc(65536 * sizeof *w->start);
     for (uint32_t two = 0; two < 65536; two++)
-        w->start[two] = (struct start){0, w->byte[two >> 8], 1};
+        w->start[two] = (struct start){0, 0, w->byte[two >> 8], 1};
     for (size_t i = 0; i <= w->mask; i++) {
         const struct slot *s = &w->slot[i];
         uint32_t node = (s->key - 1) >> 8, first; /* where it goes on */
@@ -204,9 +218,10 @@ static void set_starts(struct bpe_walk *w)
             continue;
         start = &w->start[first << 8 | ((s->key - 1) & UINT8_MAX)];
         start->node = node_of(w, s);
-        if (s->token >= 0) {
-            start->token = s->token;
-            start->n = 2;
+        start->ends = s->ends;
+        if (token_of(s->ends) >= 0) {
+            start->token = token_of(s->ends);
+            start->bytes = 2;
         }
     }
 }
@@ -223,8 +238,8 @@ static void set_prefixes(struct bpe_walk *w, size_t vocab)
             const struct slot *s = find(w, key_of(node, text[i]));
 
             node = node_of(w, s);
-            if (s->token >= 0)
-                w->token[id].prefix = s->token;
+            if (token_of(s->ends) >= 0)
+                w->token[id].prefix = token_of(s->ends);
         }
     }
 }
@@ -297,7 +312,7 @@ static int32_t longest(size_t *len, const struct bpe_walk *w,
                        const uint8_t *text, size_t n)
 {
     const struct start *start;
-    uint32_t node;
+    uint32_t node, ends;
     int32_t token;
 
     *len = 1;
@@ -305,15 +320,17 @@ static int32_t longest(size_t *len, const struct bpe_walk *w,
         return w->byte[text[0]];
     start = &w->start[text[0] << 8 | text[1]];
     token = start->token;
-    *len = start->n;
+    *len = start->bytes;
     node = start->node;
-    for (size_t i = 2; node && i < n; i++) {
+    ends = start->ends;
+    for (size_t i = 2; i < n && (ends & goes_on(text[i])); i++) {
         const struct slot *s = find(w, key_of(node, text[i]));
 
         if (!s->key)
             break;
-        if (s->token >= 0) {
-            token = s->token;
+        ends = s->ends;
+        if (token_of(ends) >= 0) {
+            token = token_of(ends);
             *len = i + 1;
         }
         node = node_of(w, s);
@@ -324,8 +341,8 @@ static int32_t longest(size_t *len, const struct bpe_walk *w,
 void bpe_walk_word(struct token_list *out, const struct bpe_walk *w,
                    const uint8_t *word, size_t n)
 {
-    uint64_t few[BITS / 64 + 1] = {
-        0}; /* bits: no list of tokens goes on here */
+    uint64_t few[BITS / 64 + 1];
+    /* bits of positions: no list of tokens goes on here */
     uint64_t *dead = n <= BITS ? few : xmalloc((n / 64 + 1) * sizeof *dead);
     size_t from = out->n, at = 0, len;
     int32_t token = longest(&len, w, word, n), last = -1;
