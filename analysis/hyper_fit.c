@@ -3,7 +3,7 @@
  * The estimate is the ordinary regression of the logs of all near-optimal
  * cells (or of one optimum a grid) on log C.  What is independent is the grid,
  * not the cell, and grids that share trunks are one: from six on, whole grids
- * are resampled, below ten of them widened by Student's t.  With fewer,
+ * are resampled, below sixteen of them widened by Student's t.  With fewer,
  * resampling three or four grids says little; there every cell mean is drawn
  * again with the noise between seeds, and every optimum is moved within its
  * grid line, which is as finely as it was looked for. */
@@ -22,7 +22,7 @@
 #include <string.h>
 
 #define FEW_GRIDS 6   /* below, noise is resampled */
-#define MANY_GRIDS 10 /* from here on percentiles stand as they are */
+#define MANY_GRIDS 16 /* from here on percentiles stand as they are */
 #define SPAN 3.0      /* least largest / smallest budget */
 #define FLAT 0.2      /* an interval this narrow may contain 0 */
 #define WIDEST 1.0    /* widest interval of an exponent that is a result */
@@ -72,7 +72,7 @@ static void add_points(struct xy *p, const struct hyper_grid *g,
 {
     double one = a == AXIS_LR ? g->lr : g->batch;
 
-    if (how == HYPER_NEAR) {
+    if (how == HYPER_NEAR || how == HYPER_POOLED) {
         for (int i = 0; i < g->n_cell; i++) {
             if (!g->cell[i].near)
                 continue;
@@ -94,7 +94,7 @@ static size_t interior_grids(size_t *at, const struct hyper_fit *f,
     size_t n = 0;
 
     for (int i = 0; i < f->n_grid; i++)
-        if (hyper_interior(&f->grid[i], a))
+        if (hyper_enters(f, &f->grid[i], a))
             at[n++] = (size_t)i;
     return n;
 }
@@ -132,7 +132,7 @@ static int refit(double *stat, const size_t *idx, size_t m,
     for (size_t i = 0; i < m; i++) {
         const struct hyper_grid *g =
             &l->f->grid[l->f->opts.indices ? idx[i] : l->at[idx[i]]];
-        if (hyper_interior(g, l->axis))
+        if (hyper_enters(l->f, g, l->axis))
             add_points(&l->p, g, l->axis, l->f->opts.optimum, 0);
     }
     return law_fit(stat, l);
@@ -172,8 +172,7 @@ static int resample_grids(double ci[2][2], struct law *l,
         for (int j = 0; j < 2; j++)
             bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
                                o->level);
-        if (l->n_set < MANY_GRIDS && l->n_set > 2 && o->interval < 0 &&
-            !o->indices)
+        if (l->n_set < MANY_GRIDS && l->n_set > 2 && !o->indices)
             widen = t_over_z(o->level, n - 2) * sqrt(n / (n - 2));
         stretch(ci, estimate, widen);
         bootstrap_release(&b);

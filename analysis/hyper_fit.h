@@ -27,10 +27,13 @@ struct fit_result; /* analysis/fit_json.h */
 
 /* How the optimum of one budget becomes points of the regression. */
 enum hyper_optimum {
-    HYPER_NEAR,     /* all near-optimal cells, pooled, as Step Law's code
-                       does: default */
-    HYPER_CENTRE,   /* their geometric centre, one point a budget */
-    HYPER_QUADRATIC /* the minimum of the quadratic surface */
+    HYPER_NEAR,      /* all near-optimal cells of the grids whose optimum is
+                        interior: default */
+    HYPER_CENTRE,    /* their geometric centre, one point a budget */
+    HYPER_QUADRATIC, /* the minimum of the quadratic surface */
+    HYPER_POOLED     /* as HYPER_NEAR, but of every grid, edges included, and by
+                        near_rel alone: what Step Law's code does
+                        (query_optimal_lr_bs_data) */
 };
 
 struct hyper_opts {
@@ -41,7 +44,8 @@ struct hyper_opts {
     int bootstrap;   /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;   /* of the resampling */
     /* -1: as hyper_fit.c says; an enum boot_kind: that interval, of whole
-     * grids resampled, as it is. */
+     * grids resampled, widened where they are few; as it is where the draws are
+     * read from a file. */
     int interval;
     /* Draws of grids (bootstrap.h), numbered as in hyper_fit.grid; one that is
      * not interior on an axis adds nothing to its law.  NULL: none. */

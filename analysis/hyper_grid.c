@@ -199,6 +199,13 @@ int hyper_interior(const struct hyper_grid *g, enum hyper_axis a)
     return hyper_axis_n(g, a) >= 2 && !hyper_axis_edge(g, a);
 }
 
+int hyper_enters(const struct hyper_fit *f, const struct hyper_grid *g,
+                 enum hyper_axis a)
+{
+    return f->opts.optimum == HYPER_POOLED ? hyper_axis_n(g, a) >= 2
+                                           : hyper_interior(g, a);
+}
+
 static void find_edges(struct hyper_grid *g)
 {
     const struct hyper_cell *b = &g->cell[g->best];
@@ -277,7 +284,7 @@ void hyper_build(struct hyper_fit *f, struct cell_runs *c)
     for (int i = 0; i < f->n_grid; i++) {
         struct hyper_grid *g = &f->grid[i];
         g->threshold = f->opts.near_rel;
-        if (f->noise_dof)
+        if (f->opts.optimum != HYPER_POOLED && f->noise_dof)
             g->threshold = fmax(g->threshold, f->opts.near_sd * f->noise);
         hyper_mark_near(g);
         hyper_fit_quad(g);

@@ -33,8 +33,11 @@ double hyper_cell_value(const struct hyper_cell *c, enum hyper_axis a);
 /* Number of different values on an axis; ratio between the last two. */
 int hyper_axis_n(const struct hyper_grid *g, enum hyper_axis a);
 int hyper_axis_edge(const struct hyper_grid *g, enum hyper_axis a);
-/* May this grid's optimum enter a law of this axis? */
+/* The axis was varied and the optimum is not at its edge. */
 int hyper_interior(const struct hyper_grid *g, enum hyper_axis a);
+/* May this grid's optimum enter a law of this axis?  Interior ones may. */
+int hyper_enters(const struct hyper_fit *f, const struct hyper_grid *g,
+                 enum hyper_axis a);
 /* Log of the optimum on this axis, the better of quadratic and near centre:
  * see hyper_fit_use. */
 double hyper_log_optimum(const struct hyper_fit *f, const struct hyper_grid *g,

@@ -71,7 +71,7 @@ static void add_near(struct multi *m, const struct hyper_fit *f,
 {
     for (int i = 0; i < f->n_grid; i++) {
         const struct hyper_grid *g = &f->grid[i];
-        if (!hyper_interior(g, a) || !(g->N > 0) || !(g->D > 0))
+        if (!hyper_enters(f, g, a) || !(g->N > 0) || !(g->D > 0))
             continue;
         for (int k = 0; k < g->n_cell; k++) {
             const struct hyper_cell *c = &g->cell[k];

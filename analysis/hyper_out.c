@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const optimum_name[] = {"near-optimal", "centre",
-                                           "quadratic"};
+                                           "quadratic", "pooled"};
 
 static void set(json_t *o, const char *key, double v)
 {

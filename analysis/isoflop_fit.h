@@ -62,8 +62,8 @@ struct isoflop_opts {
     double level;     /* of the intervals, 0.90 */
     int bootstrap;    /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;    /* of the resampling */
-    /* Of whole budgets: -1 for percentiles widened as said above; an enum
-     * boot_kind for that interval as it is. */
+    /* Of whole budgets, an enum boot_kind (-1: percentile), widened as said
+     * above; as it is where the draws are read from a file. */
     int interval;
     const char *indices; /* draws of budgets (bootstrap.h), or NULL */
 };

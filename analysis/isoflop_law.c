@@ -284,7 +284,7 @@ static int budgets_intervals(double ci[STATS][2], const struct isoflop_fit *f,
     if (bootstrap_run(&b, &opts, o->n, NULL, o->n, estimate, STATS, refit,
                       (void *)(uintptr_t)o, e))
         return -1;
-    widen = f->opts.interval >= 0
+    widen = f->opts.indices
                 ? 1
                 : t_over_z(f->opts.level, n - 2) * sqrt(n / (n - 2));
     for (int j = 0; j < STATS; j++) {

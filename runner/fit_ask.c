@@ -22,7 +22,7 @@ static const struct row {
      "surface: huber, mse, mse-raw, huber-raw, asymmetric, likelihood"},
     {"method", OPT_STRING, AT(method), " surface isoflop loss hyper ", "M",
      "surface: varpro, grid; isoflop: parabola, akima, spline, surface; hyper: near, "
-     "centre, quadratic"},
+     "centre, quadratic, pooled (near, edges included)"},
     {"delta", OPT_DOUBLE, AT(delta), " surface curve ", "X",
      "of Huber's loss (0.001)"},
     {"over", OPT_DOUBLE, AT(over), " surface ", "X",

@@ -55,12 +55,14 @@ static int choose_response(struct points *p, const char *response,
     return 0;
 }
 
+/* By enum hyper_optimum. */
+static const char *const optimum_names[] = {"near", "centre", "quadratic",
+                                            "pooled"};
+
 static int optimum_parse(const char *text)
 {
-    static const char *const names[] = {"near", "centre", "quadratic"};
-
-    for (int i = 0; i < 3; i++)
-        if (strcmp(text, names[i]) == 0)
+    for (int i = 0; i < (int)ARRAY_LEN(optimum_names); i++)
+        if (strcmp(text, optimum_names[i]) == 0)
             return i;
     return -1;
 }
@@ -84,19 +86,17 @@ static void hyper_plots(struct fit_plots *to, const struct hyper_fit *f)
 static int law_hyper(struct fit_result *out, struct fit_input *in,
                      const struct fit_ask *ask, struct err *e)
 {
-    static const char *const names[] = {"near", "centre", "quadratic"};
-    static const enum hyper_optimum kinds[] = {HYPER_NEAR, HYPER_CENTRE,
-                                               HYPER_QUADRATIC};
     struct hyper_opts o;
     struct hyper_fit f;
     int kind = -1;
 
     hyper_opts_default(&o);
-    if (fit_word(&kind, "method", ask->method, optimum_parse, names, 3, e) ||
+    if (fit_word(&kind, "method", ask->method, optimum_parse, optimum_names,
+                 (int)ARRAY_LEN(optimum_names), e) ||
         choose_response(&in->points, ask->response, e))
         return -1;
     if (kind >= 0)
-        o.optimum = kinds[kind];
+        o.optimum = (enum hyper_optimum)kind;
     o.level = ask->level;
     o.seed = (uint64_t)ask->seed;
     if (ask->bootstrap >= 0)

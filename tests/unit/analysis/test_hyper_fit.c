@@ -47,6 +47,51 @@ static void test_recovers_the_law(void **state)
     points_release(&p);
 }
 
+/* Pooled is Step Law's own rule: every run less than 0.25 % above the least of
+ * its cell, a grid whose optimum is at its edge included, whatever the seeds
+ * scatter. */
+static void test_pooled_takes_every_near_run(void **state)
+{
+    struct rng r = {3, RNG_TEST, 0};
+    struct hyper_opts o;
+    struct hyper_fit f;
+    struct points p;
+    struct err e;
+    int count = 0;
+
+    (void)state;
+    points_init(&p);
+    for (int i = 0; i < 6; i++) {
+        double C = 1e12 * pow(10, i), D = sqrt(C / 6);
+        double lr = hyper_lr(&fed, C), batch = hyper_batch(&fed, C);
+        double edge = i < 2 ? 4 : 1; /* of the first two */
+        struct bowl b = {3, lr, batch, 0.02, 0.01, 0.01};
+        struct grid g = {C,       D,       D,         lr / 4 * edge,
+                         lr * 16, sqrt(2), batch / 4, batch * 4,
+                         2,       1,       1e-4,      0};
+        size_t from = p.n;
+        double least = INFINITY;
+        add_grid(&p, &g, &b, &r);
+        for (size_t k = from; k < p.n; k++)
+            least = fmin(least, p.col[POINT_LOSS][k]);
+        for (size_t k = from; k < p.n; k++)
+            count += p.col[POINT_LOSS][k] / least - 1 < 0.0025;
+    }
+    hyper_opts_default(&o);
+    o.bootstrap = 50;
+    ok(hyper_fit(&f, &p, &o, &e));
+    assert_int_equal(f.lr.n_grid, 4);
+    assert_true(f.lr.n_point < count);
+    hyper_fit_release(&f);
+    o.optimum = HYPER_POOLED;
+    ok(hyper_fit(&f, &p, &o, &e));
+    assert_int_equal(f.lr.n_grid, 6);
+    assert_int_equal(f.lr.n_point, count);
+    assert_int_equal(f.batch.n_point, count);
+    hyper_fit_release(&f);
+    points_release(&p);
+}
+
 static void test_every_optimum_kind_recovers_the_law(void **state)
 {
     struct rng r = {2, RNG_TEST, 0};
@@ -397,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovers_the_law),
+        cmocka_unit_test(test_pooled_takes_every_near_run),
         cmocka_unit_test(test_every_optimum_kind_recovers_the_law),
         cmocka_unit_test(test_the_rule_widens_with_the_seeds),
         cmocka_unit_test(test_edges),

@@ -2,6 +2,7 @@
  * show. */
 #include "check.h"
 
+#include "analysis/bootstrap.h"
 #include "analysis/fit_json.h"
 #include "analysis/isoflop_fit.h"
 #include "base/mem.h"
@@ -293,6 +294,32 @@ static void test_coverage(void **state)
              0.97);
 }
 
+/* Percentiles that are asked for are widened for few budgets as those that
+ * are not. */
+static void test_intervals_asked_for_are_widened(void **state)
+{
+    struct design d = {1e17, 3e20, 8, 10, 1, 4, 1, 1, 0.003};
+    struct isoflop_opts o = options(200);
+    struct rng r = {6, RNG_TEST, 0};
+    struct isoflop_fit f[2];
+    struct points p;
+    struct err e;
+
+    (void)state;
+    points_init(&p);
+    simulate(&p, &truth_chinchilla, &d, &r);
+    o.resample = ISOFLOP_RESAMPLE_BUDGETS;
+    for (int k = 0; k < 2; k++) {
+        o.interval = k ? BOOT_PERCENTILE : -1;
+        ok(isoflop_fit(&f[k], &p, &o, &e));
+    }
+    for (int k = 0; k < 2; k++)
+        near(f[1].M.exponent_ci[k], f[0].M.exponent_ci[k], 1e-12);
+    for (int k = 0; k < 2; k++)
+        isoflop_fit_release(&f[k]);
+    points_release(&p);
+}
+
 /* --- as JSON --- */
 
 static void test_json_reads_back(void **state)
@@ -336,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_best_setting_of_a_size),
         cmocka_unit_test(test_noise_refuses_the_exponent),
         cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_intervals_asked_for_are_widened),
         cmocka_unit_test(test_json_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

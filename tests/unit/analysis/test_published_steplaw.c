@@ -16,9 +16,12 @@ static void step_law(void **state)
 
     (void)state;
     read_set(&p, "steplaw/dense_lr_bs_loss.csv",
-             "n=N, d=D, lr=lr, batch=bs*2048, loss=`smooth loss`", NULL);
+             "n=N, d=D, m=6*(4*h+3*ffnh+2*2048)*numl*h, flops=m*d, lr=lr, "
+             "batch=bs*2048, loss=`smooth loss`",
+             NULL);
     hyper_opts_default(&o);
     o.bootstrap = 400;
+    o.optimum = HYPER_POOLED;
     ok(hyper_fit(&f, &p, &o, &e));
     table_row("Step Law", "near-optimal points", 129, f.lr.n_point);
     table_row("Step Law", "lr: exponent of C", -0.0750, f.lr.exponent);
@@ -26,13 +29,22 @@ static void step_law(void **state)
     table_row("Step Law", "lr: exponent of N", -0.766, f.lr_nd.n);
     table_row("Step Law", "lr: exponent of D", 0.197, f.lr_nd.d);
     table_row("Step Law", "batch: exponent of D", 0.6125, f.batch_d.d);
-    between(f.lr.n_point, 90, 135); /* 129 by hand, edges included */
-    assert_false(f.lr.identified);  /* -0.27 to +0.16 */
-    within(f.batch.exponent, 0.3723, 0.08);
+    table_row("Step Law", "lr: factor of C", 0.0725, f.lr.coef);
+    table_row("Step Law", "batch: factor of C", 0.0212, f.batch.coef);
+    table_row("Step Law", "lr: factor of N, D", 77.7, f.lr_nd.coef);
+    table_row("Step Law", "batch: factor of D", 0.2085, f.batch_d.coef);
+    assert_int_equal(f.lr.n_point, 129);
+    assert_false(f.lr.identified); /* -0.27 to +0.16 */
+    within(f.lr.exponent, -0.0750, 1e-3);
+    within(f.batch.exponent, 0.3723, 1e-3);
+    near(f.lr.coef, 0.0725, 0.02);
+    near(f.batch.coef, 0.0212, 0.02);
     assert_true(f.lr_nd.ok && f.batch_d.ok);
-    within(f.lr_nd.n, -0.766, 0.1);
-    within(f.lr_nd.d, 0.197, 0.1);
-    within(f.batch_d.d, 0.6125, 0.1);
+    within(f.lr_nd.n, -0.766, 2e-3);
+    within(f.lr_nd.d, 0.197, 2e-3);
+    within(f.batch_d.d, 0.6125, 1e-3);
+    near(f.lr_nd.coef, 77.7, 0.02);
+    near(f.batch_d.coef, 0.2085, 0.02);
     assert_true(f.score[HYPER_FORM_ND].mean < f.score[HYPER_FORM_PAPER].mean);
     hyper_fit_release(&f);
     points_release(&p);
