@@ -73,9 +73,10 @@ struct backend {
     /* dx[m, k] = dy[m, n] W */
     void (*linear_dx)(float *dx, const float *dy, const struct linear *l,
                       int64_t m, void *scratch);
-    /* dw[n, k] += dy^T x */
+    /* dw[n, k] += dy^T x; without `add` = instead of +=. */
     void (*linear_dw)(float *dw, const float *dy, const float *x,
-                      const struct linear *l, int64_t m, void *scratch);
+                      const struct linear *l, int64_t m, int add,
+                      void *scratch);
 
     /* x[m, c] = table[token, c];  dtable[token] += dx */
     void (*embed)(float *x, const float *table, const int32_t *token, int64_t m,

@@ -32,7 +32,7 @@ const struct bench_case bench_cases[BENCH_CASES] = {
 
 const char *bench_kind_name(int kind)
 {
-    static const char *const more[] = {"zero", "norm of the gradient", "adamw"};
+    static const char *const more[] = {"norm of the gradient", "adamw"};
 
     return kind < OP_KINDS ? model_op_name[kind] : more[kind - OP_KINDS];
 }
@@ -48,7 +48,6 @@ enum bench_group bench_group_of(int kind)
     case OP_ATTENTION_BWD:
         return BENCH_ATTENTION;
     case OP_PACK:
-    case BENCH_ZERO:
     case BENCH_CLIP:
     case BENCH_ADAMW:
         return BENCH_OPTIMISER;
@@ -111,7 +110,7 @@ static void back_x(struct layer *a)
 
 static void back_w(struct layer *a)
 {
-    a->be->linear_dw(a->dw, a->y, a->x, &a->l, a->m, a->scratch);
+    a->be->linear_dw(a->dw, a->y, a->x, &a->l, a->m, 1, a->scratch);
 }
 
 /* Median flops a second of one product. */

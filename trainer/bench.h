@@ -25,7 +25,7 @@ struct bench_case {
 };
 
 /* Kinds of work in a step: the model's (enum model_op), then these. */
-enum { BENCH_ZERO = OP_KINDS, BENCH_CLIP, BENCH_ADAMW, BENCH_KINDS };
+enum { BENCH_CLIP = OP_KINDS, BENCH_ADAMW, BENCH_KINDS };
 const char *bench_kind_name(int kind);
 
 /* The kinds in four groups; what is done to rows (norms, SwiGLU, cross

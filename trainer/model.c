@@ -96,6 +96,7 @@ struct model {
     float *logits;      /* [logit_rows, V] */
     void *scratch;
 
+    int add;         /* gradients of matrices are added to what is there */
     double *seconds; /* by enum model_op; NULL: not timed */
     double mark;
 };
@@ -417,7 +418,7 @@ static void linear_dx(struct model *m, float *dx, const float *dy, int tensor)
 static void linear_dw(struct model *m, float *grad, const float *dy,
                       const float *x, int tensor)
 {
-    m->be->linear_dw(at(m, grad, tensor), dy, x, &m->lin[tensor], m->T,
+    m->be->linear_dw(at(m, grad, tensor), dy, x, &m->lin[tensor], m->T, m->add,
                      m->scratch);
     spent(m, OP_LINEAR_DW);
 }
@@ -507,7 +508,7 @@ static void head_backward(struct model *m, float *grad, double *nats,
         m->be->xent(nats, m->logits, target + t, n, m->V, scale);
         spent(m, OP_XENT);
         m->be->linear_dw(at(m, grad, head(m)), m->logits, m->n + t * m->C, l, n,
-                         m->scratch);
+                         m->add || t, m->scratch);
         spent(m, OP_LINEAR_DW);
         m->be->linear_dx(m->dn + t * m->C, m->logits, l, n, m->scratch);
         spent(m, OP_LINEAR_DX);
@@ -539,8 +540,8 @@ static void layer_backward(struct model *m, float *grad, int64_t l)
     linear_dw(m, grad, m->dqkv, m->n, tensor_of(l, WQKV));
 }
 
-void model_grad(struct model *m, float *grad, double *nats,
-                const int32_t *tokens, int64_t rows, float scale)
+static void gradient(struct model *m, float *grad, double *nats,
+                     const int32_t *tokens, int64_t rows, float scale)
 {
     *nats = 0;
     for (int64_t r = 0; r < rows; r++) {
@@ -554,5 +555,37 @@ void model_grad(struct model *m, float *grad, double *nats,
         m->be->embed_bwd(at(m, grad, 0), m->dx, token, m->T, m->C);
         spent(m, OP_EMBED);
         *nats += row;
+        m->add = 1;
     }
+}
+
+void model_grad(struct model *m, float *grad, double *nats,
+                const int32_t *tokens, int64_t rows, float scale)
+{
+    m->add = 1;
+    gradient(m, grad, nats, tokens, rows, scale);
+}
+
+/* Zeros where gradients are only ever added to, and between tensors.  Those of
+ * the matrices are most of the memory, and the first sequence writes them. */
+static void clear_rest(struct model *m, float *grad)
+{
+    start(m);
+    for (int i = 0; i < m->table.n; i++) {
+        const struct param *p = &m->table.param[i];
+        size_t from =
+            p->offset + (m->lin[i].n ? (size_t)(p->rows * p->cols) : 0);
+        size_t end = i + 1 < m->table.n ? p[1].offset : m->table.size;
+
+        memset(grad + from, 0, (end - from) * sizeof *grad);
+    }
+    spent(m, OP_EMBED);
+}
+
+void model_grad_anew(struct model *m, float *grad, double *nats,
+                     const int32_t *tokens, int64_t rows, float scale)
+{
+    clear_rest(m, grad);
+    m->add = 0;
+    gradient(m, grad, nats, tokens, rows, scale);
 }

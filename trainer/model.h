@@ -51,6 +51,11 @@ void model_draw(struct model *m, int64_t seed, size_t from, size_t to);
 void model_grad(struct model *m, float *grad, double *nats,
                 const int32_t *tokens, int64_t rows, float scale);
 
+/* The same with = instead of +=: what grad held does not matter.  One sequence
+ * at least. */
+void model_grad_anew(struct model *m, float *grad, double *nats,
+                     const int32_t *tokens, int64_t rows, float scale);
+
 /* The loss alone: nats[r] is the sum over the T targets of row r. */
 void model_eval(struct model *m, double *nats, const int32_t *tokens,
                 int64_t rows);

@@ -107,12 +107,16 @@ double reduce_doubles(const double *leaf, int leaves)
 
 void reduce_fold(float *const *block, int k, size_t n)
 {
-    for (size_t at = 0; at < n; at += CHUNK) {
+    for (size_t at = 0; k > 1 && at < n; at += CHUNK) {
         size_t len = n - at < CHUNK ? n - at : CHUNK;
+        const float *right = block[k - 1] + at;
+        float sum[CHUNK];
 
-        for (int i = k - 1; i > 0; i--) {
-            add(block[i - 1] + at, block[i - 1] + at, block[i] + at, len);
-            memset(block[i] + at, 0, len * sizeof(float));
+        for (int i = k - 2; i >= 0; i--) {
+            float *out = i ? sum : block[0] + at;
+
+            add(out, block[i] + at, right, len);
+            right = out;
         }
     }
 }

@@ -41,8 +41,7 @@ void reduce_floats(float *out, const float *blocks, size_t stride,
 /* The sum over the tree of one number a leaf. */
 double reduce_doubles(const double *leaf, int leaves);
 
-/* block[0] += block[1] + (block[2] + ...) over k blocks of n floats; blocks
- * 1..k are zero afterwards, ready for the next leaf. */
+/* block[0] += block[1] + (block[2] + ...) over k blocks of n floats. */
 void reduce_fold(float *const *block, int k, size_t n);
 
 #endif

@@ -181,22 +181,23 @@ static int cpu_blocks(const float *block[CHECKPOINT_BLOCKS], int *stays,
 
 /* --- a step --- */
 
-/* Add leaf k to grad. */
+/* The gradient of leaf k. */
 static void leaf(struct train *t, int k, float *grad)
 {
     int64_t rows = t->batches.rows / t->reduce.leaves;
     int64_t T1 = t->spec->model.seq_len + 1;
     double *nats = (double *)t->leaf_nats.data + k;
 
-    model_grad(t->model, grad, nats, t->tokens + (k * rows - t->first_row) * T1,
-               rows, (float)(1 / (double)t->spec->batch_tokens));
+    model_grad_anew(t->model, grad, nats,
+                    t->tokens + (k * rows - t->first_row) * T1, rows,
+                    (float)(1 / (double)t->spec->batch_tokens));
     comm_beat(t->comm);
 }
 
 /* The leaves of a node, one after the other; as soon as a subtree is whole it
  * is folded into one block.  Like a binary counter: leaf i completes as many
  * subtrees as i has ones at its end, and at most depth + 1 blocks are in use,
- * the node's own and the scratch ones, which are zero before and after. */
+ * the node's own and the scratch ones. */
 static void node_gradient(struct train *t, const struct reduce_node *node,
                           float *own)
 {
@@ -204,7 +205,6 @@ static void node_gradient(struct train *t, const struct reduce_node *node,
     int top = 0;
 
     memcpy(block + 1, t->scratch, (size_t)t->reduce.depth * sizeof *block);
-    memset(own, 0, t->n * sizeof *own);
     for (int i = 0; i < node->count; i++) {
         int whole = 0;
 

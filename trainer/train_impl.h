@@ -86,7 +86,7 @@ struct train {
     struct comm_array norms;     /* a double an ADAMW_BLOCK */
     struct comm_array params;    /* data is model_params in a gang of one */
     struct comm_array m, v;
-    float *scratch[RUN_LEAVES]; /* reduce.depth gradients, zero between steps */
+    float *scratch[RUN_LEAVES]; /* reduce.depth gradients */
     const float *summed;        /* the whole gradient of this step */
 
     /* train_device.c */

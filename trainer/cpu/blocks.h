@@ -74,9 +74,9 @@ static int64_t dw_scratch(int64_t k)
     return KB * (padded(k) + DY_LD);
 }
 
-/* What is added to dw by `steps` tokens. */
+/* dw[n, k] += dy^T x of `steps` tokens, or = without `add`. */
 static void dw_block(float *dw, const float *dy, const float *x,
-                     const struct linear *l, int64_t steps, float *xp)
+                     const struct linear *l, int64_t steps, int add, float *xp)
 {
     float *dyp = xp + KB * padded(l->k);
     /* A row of dy so narrow is read where it is: a copy costs more than the
@@ -100,7 +100,7 @@ static void dw_block(float *dw, const float *dy, const float *x,
         for (int64_t j = 0, w; j < l->k; j += w) {
             float *c = dw + i * l->k + j;
             struct product p = {.c = c,
-                                .init = c,
+                                .init = add ? c : NULL,
                                 .a = near ? dy : dyp,
                                 .b = in_place ? x + j : xp + j * steps,
                                 .ldc = l->k,

@@ -49,10 +49,12 @@ static void fast_linear_dx(float *dx, const float *dy, const struct linear *l,
 }
 
 static void fast_linear_dw(float *dw, const float *dy, const float *x,
-                           const struct linear *l, int64_t m, void *scratch)
+                           const struct linear *l, int64_t m, int add,
+                           void *scratch)
 {
     for (int64_t t = 0; t < m; t += KB)
-        dw_block(dw, dy + t * l->n, x + t * l->k, l, least(m - t, KB), scratch);
+        dw_block(dw, dy + t * l->n, x + t * l->k, l, least(m - t, KB), add || t,
+                 scratch);
 }
 
 /* ---------------------------------------------------------------- bf16 */
@@ -90,7 +92,7 @@ static void fast_linear_dx_bf16(float *dx, const float *dy,
 }
 
 static void fast_linear_dw_bf16(float *dw, const float *dy, const float *x,
-                                const struct linear *l, int64_t m,
+                                const struct linear *l, int64_t m, int add,
                                 void *scratch)
 {
     float *rdy = (float *)scratch + dw_scratch(l->k), *rx = rdy + KB * l->n;
@@ -100,7 +102,7 @@ static void fast_linear_dw_bf16(float *dw, const float *dy, const float *x,
 
         round_bf16(rdy, dy + t * l->n, steps * l->n);
         round_bf16(rx, x + t * l->k, steps * l->k);
-        dw_block(dw, rdy, rx, l, steps, scratch);
+        dw_block(dw, rdy, rx, l, steps, add || t, scratch);
     }
 }
 

@@ -137,7 +137,8 @@ PAIRS_API void pairs_linear_dx(float *dx, const float *dy,
 }
 
 PAIRS_API void pairs_linear_dw(float *dw, const float *dy, const float *x,
-                               const struct linear *l, int64_t m, void *scratch)
+                               const struct linear *l, int64_t m, int add,
+                               void *scratch)
 {
     float *dyp = (float *)scratch + dw_scratch(l->k);
     float *xp = dyp + half(KB) * l->n;
@@ -147,7 +148,7 @@ PAIRS_API void pairs_linear_dw(float *dw, const float *dy, const float *x,
 
         pair_rows(dyp, dy + t * l->n, steps, l->n);
         pair_rows(xp, x + t * l->k, steps, l->k);
-        dw_block(dw, dyp, xp, l, half(steps), scratch);
+        dw_block(dw, dyp, xp, l, half(steps), add || t, scratch);
     }
 }
 

@@ -12,7 +12,7 @@ void pairs_linear(float *y, const float *x, const float *res,
 void pairs_linear_dx(float *dx, const float *dy, const struct linear *l,
                      int64_t m, void *scratch);
 void pairs_linear_dw(float *dw, const float *dy, const float *x,
-                     const struct linear *l, int64_t m, void *scratch);
+                     const struct linear *l, int64_t m, int add, void *scratch);
 /* See struct backend. */
 double pairs_peak(int64_t rounds);
 

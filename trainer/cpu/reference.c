@@ -82,11 +82,11 @@ static void mul_dx(float *dx, const float *dy, const struct linear *l,
 }
 
 static void mul_dw(float *dw, const float *dy, const float *x,
-                   const struct linear *l, int64_t m, int bf16)
+                   const struct linear *l, int64_t m, int add, int bf16)
 {
     for (int64_t j = 0; j < l->n; j++)
         for (int64_t c = 0; c < l->k; c++) {
-            double s = (double)dw[j * l->k + c];
+            double s = add ? (double)dw[j * l->k + c] : 0;
 
             for (int64_t i = 0; i < m; i++)
                 s += operand(dy[i * l->n + j], bf16) *
@@ -247,10 +247,11 @@ static void adamw(float *p, float *m, float *v, const float *g,
         mul_dx(dx, dy, l, m, BF16);                                            \
     }                                                                          \
     static void linear_dw##SUFFIX(float *dw, const float *dy, const float *x,  \
-                                  const struct linear *l, int64_t m, void *s)  \
+                                  const struct linear *l, int64_t m, int add,  \
+                                  void *s)                                     \
     {                                                                          \
         (void)s;                                                               \
-        mul_dw(dw, dy, x, l, m, BF16);                                         \
+        mul_dw(dw, dy, x, l, m, add, BF16);                                    \
     }
 
 LINEAR(_fp32, 0)

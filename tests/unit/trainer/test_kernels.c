@@ -101,7 +101,7 @@ static void check_products(const struct backend *fast,
             b->linear(r[j], x, res, &a.l, m, a.scratch);
             b->linear(s[j], x, s[j], &a.l, m, a.scratch);
             b->linear_dx(dx[j], dy, &a.l, m, a.scratch);
-            b->linear_dw(dw[j], dy, x, &a.l, m, a.scratch);
+            b->linear_dw(dw[j], dy, x, &a.l, m, 1, a.scratch);
             mem_tensor_free(a.l.pack);
             mem_tensor_free(a.scratch);
         }
@@ -142,9 +142,14 @@ static void check_parts(const struct backend *b, const struct backend *plain)
     b->linear(y[0], x, NULL, &l.l, m, l.scratch);
     b->linear(y[1], x, NULL, &l.l, a, l.scratch);
     b->linear(y[1] + a * n, x + a * k, NULL, &l.l, m - a, l.scratch);
-    b->linear_dw(dw[0], dy, x, &l.l, m, l.scratch);
-    b->linear_dw(dw[1], dy, x, &l.l, a, l.scratch);
-    b->linear_dw(dw[1], dy + a * n, x + a * k, &l.l, m - a, l.scratch);
+    b->linear_dw(dw[0], dy, x, &l.l, m, 1, l.scratch);
+    b->linear_dw(dw[1], dy, x, &l.l, a, 1, l.scratch);
+    b->linear_dw(dw[1], dy + a * n, x + a * k, &l.l, m - a, 1, l.scratch);
+    assert_memory_equal(dw[0], dw[1], (size_t)(n * k) * sizeof **dw);
+    /* Written, it is what is added to zeros. */
+    memset(dw[0], 0, (size_t)(n * k) * sizeof **dw);
+    b->linear_dw(dw[0], dy, x, &l.l, m, 1, l.scratch);
+    b->linear_dw(dw[1], dy, x, &l.l, m, 0, l.scratch);
     assert_memory_equal(dw[0], dw[1], (size_t)(n * k) * sizeof **dw);
     assert_memory_equal(y[0], y[1], (size_t)(m * n) * sizeof **y);
     for (int j = 0; j < 2; j++) {

@@ -68,8 +68,8 @@ static void products_are_those_of_plain_loops(void **state)
         plain->linear(y[1], x, res, &slow, m, scratch[1]);
         pairs_linear_dx(dx[0], dy, &fast, m, scratch[0]);
         plain->linear_dx(dx[1], dy, &slow, m, scratch[1]);
-        pairs_linear_dw(dw[0], dy, x, &fast, m, scratch[0]);
-        plain->linear_dw(dw[1], dy, x, &slow, m, scratch[1]);
+        pairs_linear_dw(dw[0], dy, x, &fast, m, 1, scratch[0]);
+        plain->linear_dw(dw[1], dy, x, &slow, m, 1, scratch[1]);
         compare(y[0], y[1], m * n, "y");
         compare(dx[0], dx[1], m * k, "dx");
         compare(dw[0], dw[1], n * k, "dw");

@@ -109,7 +109,7 @@ static void numbers_are_added_in_the_same_tree(void **state)
     assert_true(reduce_doubles(x, 8) == ((1e16 + 1) + (-1e16 + 1)) + 4);
 }
 
-static void folding_is_a_subtree_and_leaves_zeros(void **state)
+static void folding_is_a_subtree(void **state)
 {
     static float x[4][N];
     float *const block[] = {x[0], x[1], x[2], x[3]};
@@ -126,7 +126,7 @@ static void folding_is_a_subtree_and_leaves_zeros(void **state)
                 want = number(b, i) + want;
             assert_true(x[0][i] == want);
             for (int b = 1; b < 4; b++)
-                assert_true(x[b][i] == (b < k ? 0 : number(b, i)));
+                assert_true(x[b][i] == number(b, i));
         }
         for (int b = 0; b < 4; b++)
             assert_true(x[b][N - 1] == number(b, N - 1));
@@ -140,7 +140,7 @@ int main(void)
         cmocka_unit_test(any_split_gives_the_same_bits),
         cmocka_unit_test(a_range_touches_nothing_else),
         cmocka_unit_test(numbers_are_added_in_the_same_tree),
-        cmocka_unit_test(folding_is_a_subtree_and_leaves_zeros),
+        cmocka_unit_test(folding_is_a_subtree),
     };
 
     return cmocka_run_group_tests_name("reduce", tests, NULL, NULL);
