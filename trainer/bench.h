@@ -29,8 +29,8 @@ enum { BENCH_CLIP = OP_KINDS, BENCH_ADAMW, BENCH_KINDS };
 const char *bench_kind_name(int kind);
 
 /* The kinds in four groups; what is done to rows (norms, SwiGLU, cross
- * entropy, embedding) is elementwise, what is done to parameters (zeroing and
- * clipping gradients, AdamW, packing) the optimiser's. */
+ * entropy, embedding) is elementwise, what is done to parameters (clipping
+ * gradients, AdamW, packing) the optimiser's. */
 enum bench_group {
     BENCH_GEMM,
     BENCH_ATTENTION,
