@@ -169,6 +169,14 @@ void hyper_fit_release(struct hyper_fit *f);
 void hyper_fit_use(struct hyper_law *law, struct str *how,
                    const struct hyper_fit *f);
 
+/* The rates at a budget that an exponent of lr which is not identified leaves:
+ * both ends of its interval, each through the optima of the grids.  -1: it is
+ * identified, or has no interval. */
+int hyper_lr_left(double range[2], const struct hyper_fit *f, double flops);
+/* The rate of the law in (N, D), where lr in C is not identified and the law in
+ * (N, D) costs less on held-out grids; NaN: not so. */
+double hyper_lr_of_ND(const struct hyper_fit *f, double N, double D);
+
 /* lr and batch of a law at a budget; batch in tokens, not rounded. */
 double hyper_lr(const struct hyper_law *law, double flops);
 double hyper_batch(const struct hyper_law *law, double flops);

@@ -86,6 +86,34 @@ void hyper_fit_use(struct hyper_law *law, struct str *how,
     use(&law->batch_coef, &law->batch_exp, how, f, AXIS_BATCH);
 }
 
+int hyper_lr_left(double range[2], const struct hyper_fit *f, double flops)
+{
+    double at[2];
+    int interior;
+
+    if (f->lr.identified || !isfinite(f->lr.exponent_ci[0]) ||
+        !isfinite(f->lr.exponent_ci[1]))
+        return -1;
+    for (int k = 0; k < 2; k++) {
+        double x = f->lr.exponent_ci[k];
+        at[k] = exp(level(&interior, f, AXIS_LR, x) + x * log(flops));
+    }
+    range[0] = fmin(at[0], at[1]);
+    range[1] = fmax(at[0], at[1]);
+    return 0;
+}
+
+double hyper_lr_of_ND(const struct hyper_fit *f, double N, double D)
+{
+    const struct hyper_score *nd = &f->score[HYPER_FORM_ND];
+    const struct hyper_score *c = &f->score[HYPER_FORM_C];
+
+    if (f->lr.identified || !f->lr_nd.ok || nd->n < 1 || nd->n < c->n ||
+        !(nd->mean < c->mean))
+        return NAN;
+    return f->lr_nd.coef * pow(N, f->lr_nd.n) * pow(D, f->lr_nd.d);
+}
+
 double hyper_lr(const struct hyper_law *law, double flops)
 {
     return law->lr_coef * pow(flops, law->lr_exp);

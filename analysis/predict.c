@@ -43,11 +43,36 @@ static void choose_shape(struct prediction *p, const struct laws *l)
                  p->M, p->M_opt);
 }
 
+/* Where the exponent of lr is open: what it leaves here, and the law in (N, D)
+ * instead, if that was judged better. */
+static void open_rate(struct prediction *p, const struct laws *l)
+{
+    double range[2], lr;
+
+    if (l->opts.hyper != HYPER_FITTED || !l->have_hyper)
+        return;
+    if (hyper_lr_left(range, &l->hyper, p->flops) == 0)
+        str_addf(&p->here,
+                 "lr: the open exponent leaves %.3g to %.3g at this budget\n",
+                 range[0], range[1]);
+    lr = hyper_lr_of_ND(&l->hyper, p->N, p->D);
+    if (!isfinite(lr))
+        return;
+    str_addf(&p->here,
+             "lr: %.4g N^%.3f D^%.3f instead, not %.4g: on held-out grids it "
+             "costs %.3g %%, the law in C %.3g %%\n",
+             l->hyper.lr_nd.coef, l->hyper.lr_nd.n, l->hyper.lr_nd.d, p->lr,
+             100 * l->hyper.score[HYPER_FORM_ND].mean,
+             100 * l->hyper.score[HYPER_FORM_C].mean);
+    p->lr = lr;
+}
+
 static void choose_rate(struct prediction *p, const struct laws *l)
 {
     double T = (double)p->choice.model.seq_len;
 
     p->lr = hyper_lr(&l->law, p->flops);
+    open_rate(p, l);
     p->batch_tokens = hyper_batch(&l->law, p->flops);
     p->choice.lr = p->lr;
     p->choice.batch_tokens = (int64_t)(fmax(1, round(p->batch_tokens / T)) * T);

@@ -258,6 +258,46 @@ static void fit_budgets(struct hyper_fit *f, int budgets, double ratio,
     points_release(&p);
 }
 
+/* Rates of a law in (N, D), on sizes and horizons that cross: in C alone the
+ * exponent is open, and the law in (N, D) is taken. */
+static void test_an_open_rate_goes_by_size_and_tokens(void **state)
+{
+    struct rng r = {4, RNG_TEST, 0};
+    struct hyper_opts o;
+    struct hyper_fit f;
+    struct points p;
+    struct err e;
+    double range[2];
+
+    (void)state;
+    points_init(&p);
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 3; k++) {
+            double N = 4e7 * pow(2.2, i), D = 4e9 * pow(5, k), C = 6 * N * D;
+            double lr = 1.79 * pow(N, -0.713) * pow(D, 0.307);
+            double batch = 0.58 * pow(D, 0.571), s = sqrt(2);
+            struct bowl b = {3, lr, batch, 0.02, 0.01, 0};
+            struct grid g = {C,         N,         D, lr / 4, lr * 4, s,
+                             batch / 4, batch * 4, 2, 1,      1e-4,   0};
+            add_grid(&p, &g, &b, &r);
+        }
+    hyper_opts_default(&o);
+    o.bootstrap = 200;
+    ok(hyper_fit(&f, &p, &o, &e));
+    assert_false(f.lr.identified);
+    near(hyper_lr_of_ND(&f, 4e8, 1e11),
+         1.79 * pow(4e8, -0.713) * pow(1e11, 0.307), 0.1);
+    assert_int_equal(hyper_lr_left(range, &f, 1e22), 0);
+    assert_true(range[0] > 0 && range[1] > 1.5 * range[0]);
+    hyper_fit_release(&f);
+    points_release(&p);
+    fit_budgets(&f, 7, sqrt(2), 2, 0.001);
+    assert_true(f.lr.identified);
+    assert_true(isnan(hyper_lr_of_ND(&f, 1e10, 2e11)));
+    assert_int_equal(hyper_lr_left(range, &f, 1e22), -1);
+    hyper_fit_release(&f);
+}
+
 static void test_two_budgets_refuse_but_can_be_used(void **state)
 {
     struct hyper_law law;
@@ -448,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_edges),
         cmocka_unit_test(test_a_lucky_edge_cell_is_no_edge),
         cmocka_unit_test(test_diverged_cells_never_win),
+        cmocka_unit_test(test_an_open_rate_goes_by_size_and_tokens),
         cmocka_unit_test(test_two_budgets_refuse_but_can_be_used),
         cmocka_unit_test(test_coarse_noisy_grids_refuse_the_sign),
         cmocka_unit_test(test_identified_law_is_used_as_fitted),
