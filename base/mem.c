@@ -9,6 +9,17 @@
 
 #define HUGE_PAGE ((size_t)1 << 21)
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+/* Tensors from here on have pages of their own; a sanitizer guards only what
+ * comes from malloc. */
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define LARGE SIZE_MAX
+#else
+#define LARGE HUGE_PAGE
+#endif
+
 static void *checked(void *p)
 {
     if (!p) {
@@ -111,7 +122,7 @@ void *mem_tensor(size_t bytes)
 
     if (rounded < bytes || rounded > SIZE_MAX / 2)
         return NULL;
-    return rounded < HUGE_PAGE ? small_tensor(rounded) : large_tensor(rounded);
+    return rounded < LARGE ? small_tensor(rounded) : large_tensor(rounded);
 }
 
 void mem_tensor_free(void *p)

@@ -11,7 +11,7 @@
 
 #define NODES_MAX ((size_t)1 << 22)
 #define GOES_ON 7 /* bits of a node */
-#define BITS 1024 /* of positions that need no memory of their own */
+#define BITS 1024 /* a word's marks that need no memory of their own */
 
 struct token {
     int32_t left, right; /* the merge that makes it; of bytes nothing */
