@@ -81,7 +81,7 @@ static int add_rows(struct plan_view *v, int k, struct plan *p,
         if (!state || !run_state_final(state[i])) {
             st->seconds_left += row->seconds;
             plan_add(&left, &p->run[i]);
-            if (v->chip) /* what a gang's members lose is counted */
+            if (row->mfu > 0) /* what a gang's members lose is counted */
                 left.run[left.n - 1].seconds /=
                     width_seconds(v->gpu.gang, v->gpu.gang);
         }
