@@ -12,6 +12,7 @@
 #include "db/query.h"
 #include "db/runs.h"
 #include "db/store.h"
+#include "db/upkeep.h"
 #include "sweep/flops.h"
 
 #include <setjmp.h>
@@ -93,6 +94,26 @@ static inline int lab_teardown(void **state)
     rmdir(l->dir);
     free(l);
     return 0;
+}
+
+/* What db_check finds, of which a line has the words `expected`; printed when
+ * nothing is and something was. */
+static inline int64_t lab_check(struct store *db, const char *expected)
+{
+    struct err err = {.text = ""};
+    char *text = NULL;
+    size_t n;
+    int64_t found;
+    FILE *f = open_memstream(&text, &n);
+
+    ok(db_check(&found, f, db, 0, &err));
+    fclose(f);
+    if (expected && !strstr(text, expected))
+        fail_msg("'%s' does not say '%s'", text, expected);
+    if (!expected && found)
+        print_message("%s", text);
+    free(text);
+    return found;
 }
 
 /* A database with one empty study in it, open for writing. */

@@ -1,26 +1,7 @@
 /* merge: studies of several allocations in one file. */
-#include "db/upkeep.h"
-
 #include "lab.h"
 
 static struct err err;
-
-static int64_t check(struct store *db, const char *expected)
-{
-    char *text = NULL;
-    size_t n;
-    int64_t found;
-    FILE *f = open_memstream(&text, &n);
-
-    ok(db_check(&found, f, db, 0, &err));
-    fclose(f);
-    if (expected && !strstr(text, expected))
-        fail_msg("'%s' does not say '%s'", text, expected);
-    if (!expected && found)
-        print_message("%s", text);
-    free(text);
-    return found;
-}
 
 /* Another database with the same study: `path` of it. */
 static struct store *second(struct lab *l, char path[128], int64_t *study,
@@ -47,7 +28,7 @@ static struct merge merge_from(struct lab *l, const char *path,
     if (!strstr(text, expected))
         fail_msg("'%s' does not say '%s'", text, expected);
     free(text);
-    assert_int_equal(check(l->db, NULL), 0);
+    assert_int_equal(lab_check(l->db, NULL), 0);
     return m;
 }
 

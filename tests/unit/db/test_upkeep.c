@@ -1,6 +1,4 @@
 /* upkeep: check, backup, vacuum, thin, no room. */
-#include "db/upkeep.h"
-
 #include "db/sql.h"
 #include "lab.h"
 
@@ -10,23 +8,6 @@
 #include <sys/wait.h>
 
 static struct err err;
-
-static int64_t check(struct store *db, const char *expected)
-{
-    char *text = NULL;
-    size_t n;
-    int64_t found;
-    FILE *f = open_memstream(&text, &n);
-
-    ok(db_check(&found, f, db, 0, &err));
-    fclose(f);
-    if (expected && !strstr(text, expected))
-        fail_msg("'%s' does not say '%s'", text, expected);
-    if (!expected && found)
-        print_message("%s", text);
-    free(text);
-    return found;
-}
 
 static void fill(struct lab *l, int runs, int steps)
 {
@@ -73,16 +54,16 @@ static void each_kind_of_damage_is_found(void **state)
     struct lab *l = *state;
 
     fill(l, 1, 5);
-    assert_int_equal(check(l->db, NULL), 0);
+    assert_int_equal(lab_check(l->db, NULL), 0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char copy[128];
         struct store *db;
         snprintf(copy, sizeof copy, "%s/%zu.db", l->dir, i);
         ok(db_backup(l->db, copy, &err));
         ok(store_open(&db, copy, STORE_WRITE, &err));
-        assert_int_equal(check(db, NULL), 0);
+        assert_int_equal(lab_check(db, NULL), 0);
         ok(sql_exec(db, rows[i].harm, &err));
-        assert_true(check(db, rows[i].expected) > 0);
+        assert_true(lab_check(db, rows[i].expected) > 0);
         store_close(db);
     }
 }
@@ -98,11 +79,11 @@ static void a_missing_or_damaged_journal_is_found(void **state)
     ok(file_read(&text, &n, path, 1 << 20, &err));
     text[n / 2] ^= 1;
     ok(file_write(path, text, n, &err));
-    assert_int_equal(check(l->db, "is damaged"), 1);
+    assert_int_equal(lab_check(l->db, "is damaged"), 1);
     ok(file_write(path, text, n / 2, &err));
-    assert_int_equal(check(l->db, "are committed"), 1);
+    assert_int_equal(lab_check(l->db, "are committed"), 1);
     unlink(path);
-    assert_int_equal(check(l->db, "No such file"), 1);
+    assert_int_equal(lab_check(l->db, "No such file"), 1);
     free(text);
 }
 
@@ -125,11 +106,11 @@ static void a_backup_is_whole_and_alone(void **state)
     assert_false(file_exists(wal));
     ok(store_open(&db, copy, STORE_READ, &err));
     assert_number(db, "SELECT count(*) FROM curves", 150);
-    assert_int_equal(check(db, NULL), 0);
+    assert_int_equal(lab_check(db, NULL), 0);
     store_close(db);
     ok(store_open(&db, copy, STORE_WRITE, &err)); /* and goes on */
     ok(db_event(db, l->study, 0, "note", "in the copy", &err));
-    assert_int_equal(check(db, NULL), 0);
+    assert_int_equal(lab_check(db, NULL), 0);
     store_close(db);
     assert_number(l->db, "SELECT count(*) FROM events", 0);
     snprintf(copy, sizeof copy, "%s/no/copy.db", l->dir);
@@ -155,7 +136,7 @@ static void vacuum_gives_room_back(void **state)
     ok(db_thin(&dropped, l->db, &(struct retain){100, 0}, &err));
     ok(db_vacuum(l->db, &err));
     assert_true(size_of(l->path) < before / 2);
-    assert_int_equal(check(l->db, NULL), 0);
+    assert_int_equal(lab_check(l->db, NULL), 0);
 }
 
 /* --- thin --- */
@@ -188,7 +169,7 @@ static void thinning_keeps_what_the_rule_says(void **state)
     /* running runs and evaluations are left alone */
     assert_number(l->db, "SELECT count(*) FROM curves WHERE step = 55", 1);
     assert_number(l->db, "SELECT count(*) FROM evaluations", 1);
-    assert_int_equal(check(l->db, NULL), 0);
+    assert_int_equal(lab_check(l->db, NULL), 0);
 }
 
 static void thinning_by_logarithm_is_even(void **state)
@@ -285,7 +266,7 @@ static void no_room_is_told_and_survived(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     ok(store_open(&l->db, l->path, STORE_READ, &err));
-    assert_int_equal(check(l->db, NULL), 0);
+    assert_int_equal(lab_check(l->db, NULL), 0);
     assert_text(l->db, "SELECT text FROM events ORDER BY event DESC",
                 "room again");
 }

@@ -3,34 +3,18 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "tests/unit/trainer/scratch.h"
 #include "trainer/mix.h"
 #include "trainer/pack_write.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define DOCUMENTS 500
 
-static char dir[64];
 static struct shard_set *sets[2];
-
-static const char *in_dir(const char *name)
-{
-    static char path[8][128];
-    static int next;
-
-    next = (next + 1) % 8;
-    snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
-    return path[next];
-}
 
 /* Documents "x<k> <number> <number> ...", x the name of the set. */
 static int write_set(const char *name)
@@ -54,24 +38,18 @@ static int write_set(const char *name)
     return rc;
 }
 
-static int set_up(void **state)
+static int open_sets(void **state)
 {
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/test_mix.XXXXXX");
-    return !mkdtemp(dir) || write_set("a") || write_set("b") ||
+    return set_up(state) || write_set("a") || write_set("b") ||
            shard_open(&sets[0], in_dir("a"), NULL) ||
            shard_open(&sets[1], in_dir("b"), NULL);
 }
 
-static int tear_down(void **state)
+static int close_sets(void **state)
 {
-    char command[96];
-
-    (void)state;
     shard_close(sets[0]);
     shard_close(sets[1]);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
+    return tear_down(state);
 }
 
 /* How often each document of set `name` is in the mixture, by its first
@@ -210,5 +188,5 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_sets, close_sets);
 }

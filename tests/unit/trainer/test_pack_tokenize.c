@@ -3,35 +3,18 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/trainer/scratch.h"
 #include "trainer/pack_tokenize.h"
 #include "trainer/pack_write.h"
 #include "trainer/shard.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define DOCUMENTS 400
 #define TOKENIZER(name) LOGLOG_GOLDEN "/tokenizers/" name
-
-static char dir[64];
-
-static const char *in_dir(const char *name)
-{
-    static char path[8][128];
-    static int next;
-
-    next = (next + 1) % 8;
-    snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
-    return path[next];
-}
 
 static void document_text(struct str *s, int k)
 {
@@ -42,16 +25,14 @@ static void document_text(struct str *s, int k)
 }
 
 /* A set of bytes in dir/bytes. */
-static int set_up(void **state)
+static int write_bytes(void **state)
 {
     struct pack_writer w;
     struct str text;
     struct err e;
     int rc;
 
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/test_pack_tokenize.XXXXXX");
-    if (!mkdtemp(dir))
+    if (set_up(state))
         return -1;
     str_init(&text);
     rc = pack_writer_open(&w, in_dir("bytes"), 300000, NULL, &e);
@@ -63,15 +44,6 @@ static int set_up(void **state)
     pack_writer_release(&w);
     str_release(&text);
     return rc;
-}
-
-static int tear_down(void **state)
-{
-    char command[96];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
 }
 
 static struct shard_set *opened(const char *name)
@@ -213,5 +185,5 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, write_bytes, tear_down);
 }

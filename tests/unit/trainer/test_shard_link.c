@@ -3,51 +3,19 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/trainer/scratch.h"
 #include "trainer/shard.h"
 #include "trainer/shard_link.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #define N 500
 #define VOCAB 40
 #define MARK 39
-
-static char dir[64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/test_link.XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char command[96];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
-
-static const char *in_dir(const char *name)
-{
-    static char path[16][512];
-    static int next;
-
-    next = (next + 1) % 16;
-    snprintf(path[next], sizeof path[next], "%s/%s", dir, name);
-    return path[next];
-}
 
 static int token(int i)
 {
