@@ -19,4 +19,16 @@ int64_t hash_id(const char *text);
 /* XXH3 64-bit of a block, at memory speed: checksums of shards, checkpoints. */
 uint64_t hash_xxh3(const void *data, size_t len);
 
+/* Each bit of the result depends on all of h, and it is a bijection: for keys
+ * of tables out of sums whose low bits depend on little. */
+static inline uint64_t hash_mix(uint64_t h)
+{
+    h ^= h >> 32;
+    h *= UINT64_C(0xd6e8feb86659fd93);
+    h ^= h >> 32;
+    h *= UINT64_C(0xd6e8feb86659fd93);
+    h ^= h >> 32;
+    return h;
+}
+
 #endif

@@ -6,10 +6,12 @@
  * a document, from one hash a shingle, empty ones filled from others (optimal
  * densification, Shrivastava 2017, arXiv 1703.04664); the standard error of
  * the estimate is at most 0.044.  Candidates are those with equal values in
- * one of 25 bands of 5: at a similarity of 0.8 a pair escapes all bands with a
- * probability of 5e-5.  The values (512 bytes a document), the bands (200),
- * where a document stands in one (4) and what is found (32) are in files that
- * are mapped: memory does not grow with the number of documents. */
+ * one of 25 bands of 5 (pack_bands.h): at a similarity of 0.8 a pair escapes
+ * all bands with a probability of 5e-5.  The values (512 bytes a document), the
+ * bands (204), what is found (32) and the candidates (8 to 12 for each, at most
+ * 600 a document) are in files that are mapped: memory does not grow with the
+ * number of documents, and the values are read twice, from one end to the
+ * other, where copies are not far from each other. */
 #ifndef LOGLOG_TRAINER_PACK_NEAR_H
 #define LOGLOG_TRAINER_PACK_NEAR_H
 

@@ -1,6 +1,7 @@
 /* pack_window: see pack_window.h. */
 #include "trainer/pack_window.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -21,13 +22,11 @@ static uint64_t base_to_window(void)
     return p;
 }
 
-static uint64_t mix(uint64_t h)
+/* Never 0. */
+static uint64_t key_of(uint64_t sum)
 {
-    h ^= h >> 32;
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    h ^= h >> 32;
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    h ^= h >> 32;
+    uint64_t h = hash_mix(sum);
+
     return h ? h : 1;
 }
 
@@ -118,7 +117,7 @@ void windows_add(struct windows *w, const uint8_t *text, size_t n)
         uint64_t sum = roll(&r, text, i), key;
         struct window *s;
 
-        if (i + 1 < WINDOW || ((key = mix(sum)) & w->mask))
+        if (i + 1 < WINDOW || ((key = key_of(sum)) & w->mask))
             continue;
         s = find(w, key);
         if (s->key) {
@@ -159,7 +158,7 @@ void windows_find(struct windows *w, int n_tables, const uint8_t *text,
         uint64_t sum = roll(&r, text, i);
 
         if (i + 1 >= WINDOW) {
-            key[k] = mix(sum);
+            key[k] = key_of(sum);
             for (int t = 0; t < n_tables; t++)
                 __builtin_prefetch(&w[t].filter[filter_word(key[k])]);
             k++;
@@ -182,7 +181,7 @@ void windows_overlap(const struct windows *w, const uint8_t *text, size_t n,
     for (size_t i = 0; i < n; i++) {
         uint64_t sum = roll(&r, text, i), key;
 
-        if (i + 1 < WINDOW || ((key = mix(sum)) & w->mask))
+        if (i + 1 < WINDOW || ((key = key_of(sum)) & w->mask))
             continue;
         ++*sampled;
         *found += find(w, key)->found;
