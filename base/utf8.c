@@ -51,3 +51,16 @@ size_t utf8_prefix(const uint8_t *text, size_t n)
     }
     return i;
 }
+
+size_t utf8_put(uint8_t *p, uint32_t c)
+{
+    static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+    if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        return 0;
+    for (size_t i = n; i-- > 1; c >>= 6)
+        p[i] = (uint8_t)(0x80 | (c & 0x3f));
+    p[0] = (uint8_t)(lead[n] | c);
+    return n;
+}

@@ -12,4 +12,8 @@ size_t utf8_sequence(const uint8_t *p, size_t n);
 /* How many bytes from the start of text are well-formed. */
 size_t utf8_prefix(const uint8_t *text, size_t n);
 
+/* The sequence of a character, at most 4 bytes; its length, or 0 of a number
+ * that is no character. */
+size_t utf8_put(uint8_t *p, uint32_t c);
+
 #endif

@@ -83,16 +83,6 @@ static unsigned hex4(const char *p)
     return c;
 }
 
-static char *put_utf8(char *b, unsigned c)
-{
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-    for (size_t i = n; i-- > 1; c >>= 6)
-        b[i] = (char)(0x80 | (c & 63));
-    b[0] = (char)(n == 1 ? c : (0xf00u >> n & 0xff) | c);
-    return b + n;
-}
-
 /* \uXXXX, and its other half where it is one of two; 0: neither. */
 static int escape_hex(struct reader *r, char **out)
 {
@@ -109,7 +99,7 @@ static int escape_hex(struct reader *r, char **out)
     if (!c || (c >= 0xdc00 && c < 0xe000))
         return 0;
     if (out)
-        *out = put_utf8(*out, c);
+        *out += utf8_put((uint8_t *)*out, c);
     r->at += n;
     return 1;
 }

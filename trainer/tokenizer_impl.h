@@ -5,6 +5,8 @@
  *   tokenizer_walk.c      found in one walk over it,
  *   tokenizer_merge.c     or by merging its bytes
  *   tokenizer_split.c     cutting text into words by patterns (PCRE2)
+ *   tokenizer_scan.c      or, by the usual ones, without it
+ *   tokenizer_pattern.c   patterns of other engines for PCRE2
  *   tokenizer_hf.c        tokenizer.json
  *   tokenizer_tiktoken.c  ranks of tiktoken, and the patterns by name
  *   tokenizer_sentence.c  SentencePiece models
@@ -111,6 +113,8 @@ int split_add(struct split *s, const char *pattern, enum split_flavour flavour,
               struct err *e);
 /* A stage that cuts out each of these texts, longest first. */
 int split_add_text(struct split *s, const uint8_t *text, size_t n, int32_t id);
+/* Is there a stage that is left to PCRE2? (tokenizer_scan.h) */
+int split_needs_engine(const struct split *s);
 
 struct split_state; /* of a thread */
 struct split_state *split_state_create(const struct split *s);

@@ -32,18 +32,18 @@ void bpe_pairs_init(struct bpe_pairs *p, const struct bpe_merge *merge,
     memset(p->pair, 0xff, slots * sizeof *p->pair);
     p->mask = slots - 1;
     p->maybe = xcalloc(4 * slots / 64, sizeof *p->maybe);
-    p->maybe_shift = 64 - __builtin_ctzll(4 * slots);
+    p->maybe_shift = 64 - __builtin_ctzll(4 * slots / 64);
     for (size_t k = 0; k < n; k++) {
         uint64_t key =
             (uint64_t)(uint32_t)merge[k].left << 32 | (uint32_t)merge[k].right;
-        uint64_t hash = bpe_mix(key), bit = hash >> p->maybe_shift;
+        uint64_t hash = bpe_mix(key);
         size_t i = hash & p->mask;
 
         while (p->pair[i].key != key && p->pair[i].key != UINT64_MAX)
             i = (i + 1) & p->mask;
         if (p->pair[i].key == UINT64_MAX)
             p->pair[i] = (struct bpe_pair){key, merge[k].rank, merge[k].made};
-        p->maybe[bit / 64] |= UINT64_C(1) << bit % 64;
+        p->maybe[hash >> p->maybe_shift] |= bpe_maybe(hash);
     }
 }
 

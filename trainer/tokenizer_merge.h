@@ -2,7 +2,7 @@
  *
  * Of all neighbours that may be merged those with the lowest rank are, the
  * leftmost first, until none may.  What may be merged is a table of pairs by
- * hash; most neighbours are no pair, which a bit by hash tells: those are few
+ * hash; most neighbours are no pair, which two bits by hash tell: those are few
  * enough to stay near the processor. */
 #ifndef LOGLOG_TRAINER_TOKENIZER_MERGE_H
 #define LOGLOG_TRAINER_TOKENIZER_MERGE_H
@@ -25,7 +25,7 @@ struct bpe_pair {
 struct bpe_pairs {
     struct bpe_pair *pair;
     size_t mask;
-    uint64_t *maybe; /* a bit by hash: set where a pair may be there */
+    uint64_t *maybe; /* of a word by hash two bits: set where a pair may be */
     int maybe_shift;
 };
 
@@ -42,15 +42,20 @@ static inline uint64_t bpe_mix(uint64_t x)
     return x ^ x >> 29;
 }
 
+static inline uint64_t bpe_maybe(uint64_t hash)
+{
+    return UINT64_C(1) << (hash >> 36 & 63) | UINT64_C(1) << (hash >> 42 & 63);
+}
+
 /* What two neighbours make: rank << 32 | token; or BPE_NOTHING. */
 static inline uint64_t bpe_merged(const struct bpe_pairs *p, int32_t left,
                                   int32_t right)
 {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    uint64_t hash = bpe_mix(key), bit = hash >> p->maybe_shift;
+    uint64_t hash = bpe_mix(key);
     size_t i = hash & p->mask;
 
-    if (!(p->maybe[bit / 64] >> bit % 64 & 1))
+    if (~p->maybe[hash >> p->maybe_shift] & bpe_maybe(hash))
         return BPE_NOTHING;
     while (p->pair[i].key != key) {
         if (p->pair[i].key == UINT64_MAX)

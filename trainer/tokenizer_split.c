@@ -1,25 +1,14 @@
 /* tokenizer_split: words by patterns; see tokenizer_impl.h.
  *
- * The patterns were written for other engines (Oniguruma, Rust's regex); where
- * PCRE2 would read them differently they are rewritten, and what has no equal
- * is refused:
- *
- *   \s \S       the 25 characters of Unicode's White_Space (PCRE2 adds U+180E)
- *   \p{Han}     the script, as there; PCRE2 would take the extended script
- *   $           SPLIT_RUST: the end of the text; SPLIT_ONIG: of a line
- *   \w \b \h... refused, and classes in classes, and && in them
- *
- * What remains is which characters are letters: PCRE2 of Debian 12 knows
- * Unicode 14.
- *
- * Two things for speed, neither of which changes what matches.  \p{L} and its
- * kind become classes that name their ASCII characters too: those are looked up
- * in a bit map, others in tables.  And a pattern of one class, as \p{N}{1,3},
- * is not tried where an ASCII character stands that it cannot begin with. */
+ * The patterns were written for other engines and are rewritten for PCRE2
+ * (tokenizer_pattern.h).  Classes and the usual patterns are matched without it
+ * (tokenizer_scan.h): then it only says what a class holds. */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "trainer/tokenizer_impl.h"
+#include "trainer/tokenizer_pattern.h"
+#include "trainer/tokenizer_scan.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,135 +29,77 @@ struct added {
 struct split {
     pcre2_code *stage[STAGES];
     int jit[STAGES];
-    uint8_t passed[STAGES][256]; /* bytes at which no match begins */
+    struct scan scan[STAGES]; /* of stages that need no engine */
     int n_stage;
+    pcre2_code *class[SCAN_CLASSES]; /* one character each, by their bit */
+    int n_class;
     struct added *added; /* longest first; cut out before the stages */
     size_t n_added, cap_added;
     uint8_t first[256]; /* bytes that one of them begins with */
+    int only;           /* the one that all do; -1: they differ */
 };
 
 struct split_state {
     pcre2_match_data *match[STAGES];
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
+    const struct split *split;
+    pcre2_match_data *one; /* for classes */
+    struct scan_pages pages;
 };
-
-/* --- patterns */
-
-static const char white_space[] =
-    "\\x09-\\x0d\\x20\\x85\\xa0\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"
-    "\\x{202f}\\x{205f}\\x{3000}";
-
-static int no_equal(const char *what, size_t n, const char *pattern,
-                    struct err *e)
-{
-    return err_set(e, ERR_USAGE,
-                   "pattern %.200s: '%.*s' is not supported (engines differ)",
-                   pattern, (int)n, what);
-}
-
-/* The ASCII characters of a property, as a class has them; "" where it has
- * none or they are not listed here. */
-static const char *ascii_of(const char *property, size_t n)
-{
-    static const struct {
-        const char *name, *ascii;
-    } known[] = {
-        {"\\p{L}", "A-Za-z"},      {"\\p{Lu}", "A-Z"},
-        {"\\p{Ll}", "a-z"},        {"\\p{N}", "0-9"},
-        {"\\p{Nd}", "0-9"},        {"\\p{P}", "!-#%-*,-/:;?@\\[-\\]_{}"},
-        {"\\p{S}", "$+<->\\^`|~"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (strlen(known[i].name) == n && !memcmp(known[i].name, property, n))
-            return known[i].ascii;
-    return "";
-}
-
-/* A property: \p{Han} is the script of that name.  Returns its length. */
-static size_t add_property(struct str *out, const char *p, int in_class)
-{
-    const char *end = p[2] == '{' ? strchr(p, '}') : NULL, *ascii;
-    size_t n = end           ? (size_t)(end - p) + 1
-               : p[2] == '{' ? strlen(p) /* refused when it is compiled */
-                             : strnlen(p, 3);
-
-    if (n > 6 && !memchr(p, ':', n) && strncmp(p + 3, "Any", 3)) {
-        str_add_n(out, p, 3);
-        str_add(out, "sc:");
-        str_add_n(out, p + 3, n - 3);
-        return n;
-    }
-    ascii = ascii_of(p, n);
-    if (in_class && out->text[out->len - 1] == '-')
-        ascii = ""; /* would be the end of a range */
-    if (*ascii)
-        str_addf(out, in_class ? "%s" : "[%s", ascii);
-    str_add_n(out, p, n);
-    if (*ascii && !in_class)
-        str_add(out, "]");
-    return n;
-}
-
-/* The escape at p; returns its length, 0 with *e. */
-static size_t add_escape(struct str *out, const char *p, int in_class,
-                         const char *pattern, struct err *e)
-{
-    if (p[1] == 's' || (p[1] == 'S' && !in_class)) {
-        str_addf(out,
-                 in_class      ? "%s"
-                 : p[1] == 's' ? "[%s]"
-                               : "[^%s]",
-                 white_space);
-        return 2;
-    }
-    if (p[1] == 'p' || p[1] == 'P')
-        return add_property(out, p, in_class);
-    if (!p[1] || (isalnum((unsigned char)p[1]) && !strchr("dDrntfx", p[1]))) {
-        no_equal(p, 2, pattern, e);
-        return 0;
-    }
-    str_add_n(out, p, 2);
-    return 2;
-}
-
-static int rewrite(struct str *out, const char *pattern, struct err *e)
-{
-    int in_class = 0;
-
-    for (const char *p = pattern; *p;) {
-        size_t n = 1;
-
-        if (*p == '\\') {
-            n = add_escape(out, p, in_class, pattern, e);
-            if (!n)
-                return -1;
-            p += n;
-            continue;
-        }
-        if (in_class && (*p == '[' || !strncmp(p, "&&", 2)))
-            return no_equal(p, 2, pattern, e);
-        if (!in_class && *p == '[') {
-            in_class = 1;
-            n += p[1] == '^';
-            n += p[n] == ']'; /* the first one is itself */
-        } else if (*p == ']') {
-            in_class = 0;
-        }
-        str_add_n(out, p, n);
-        p += n;
-    }
-    return 0;
-}
 
 /* --- making */
 
-int split_create(struct split **s, struct err *e)
+static uint32_t options(enum split_flavour flavour)
 {
-    (void)e;
-    *s = xcalloc(1, sizeof **s);
-    return 0;
+    return PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
+           (flavour == SPLIT_RUST ? PCRE2_DOLLAR_ENDONLY : PCRE2_MULTILINE);
+}
+
+static pcre2_code *compile(const char *text, size_t n, uint32_t with, int *jit,
+                           int *code)
+{
+    PCRE2_SIZE at;
+    pcre2_code *c = pcre2_compile((PCRE2_SPTR)text, n, with, code, &at, NULL);
+
+    *jit = c && !pcre2_jit_compile(c, PCRE2_JIT_COMPLETE);
+    return c;
+}
+
+/* The bit of the class that is text[0 .. n); -1: there is no room for it. */
+static int add_class(struct split *s, const char *text, size_t n)
+{
+    static const char digits[] = "[0-9\\p{N}]";
+    int code, jit;
+
+    if (s->n_class > SCAN_N && n == strlen(digits) && !memcmp(text, digits, n))
+        return SCAN_N;
+
+    if (s->n_class == SCAN_CLASSES)
+        return -1;
+    s->class[s->n_class] = compile(text, n, options(SPLIT_RUST), &jit, &code);
+    return s->class[s->n_class] ? s->n_class++ : -1;
+}
+
+int split_create(struct split **out, struct err *e)
+{
+    static const char *const first[SCAN_FIRST] = {"\\p{L}", "\\p{M}", "\\p{N}",
+                                                  "\\p{P}", "\\p{S}", "\\s"};
+    struct split *s = xcalloc(1, sizeof *s);
+    struct str text;
+
+    *out = s;
+    str_init(&text);
+    for (int i = 0; i < SCAN_FIRST; i++) {
+        str_clear(&text);
+        if (pattern_rewrite(&text, first[i], e) ||
+            add_class(s, text.text, text.len) != i)
+            break;
+    }
+    str_release(&text);
+    return s->n_class == SCAN_FIRST
+               ? 0
+               : err_set(e, ERR_ENV, "PCRE2 without Unicode properties");
 }
 
 void split_destroy(struct split *s)
@@ -177,75 +108,72 @@ void split_destroy(struct split *s)
         return;
     for (int i = 0; i < s->n_stage; i++)
         pcre2_code_free(s->stage[i]);
+    for (int i = 0; i < s->n_class; i++)
+        pcre2_code_free(s->class[i]);
     for (size_t i = 0; i < s->n_added; i++)
         free(s->added[i].text);
     free(s->added);
     free(s);
 }
 
-/* Is it one class, once or more? */
-static int is_one_class(const char *pattern)
+/* Can it be matched together with the stage before? */
+static int join(struct split *s, const char *pattern, const char *class,
+                size_t n)
 {
-    const char *p = pattern;
+    struct scan *before = s->n_stage ? &s->scan[s->n_stage - 1] : NULL;
+    int bit;
 
-    if (*p++ != '[')
+    if (!before || !scan_may_follow(before, pattern))
         return 0;
-    p += *p == '^';
-    p += *p == ']';
-    for (; *p && *p != ']'; p++)
-        p += *p == '\\' && p[1];
-    if (!*p++)
-        return 0;
-    if (*p == '{' && isdigit((unsigned char)p[1]) && p[1] != '0')
-        return p[strspn(p, "{0123456789,")] == '}' && !strchr(p, '}')[1];
-    return !*p || (*p == '+' && !p[1]);
+    bit = add_class(s, class, n);
+    before->then = bit < 0 ? 0 : bit;
+    return bit >= 0;
 }
 
-/* Which bytes cannot begin a match of a stage that is one class: ASCII that
- * it does not match. */
-static void set_passed(struct split *s, int stage)
+static struct scan find_scan(struct split *s, const char *pattern,
+                             const struct str *rewritten,
+                             enum split_flavour flavour)
 {
-    pcre2_match_data *m = pcre2_match_data_create(1, NULL);
+    struct scan scan = scan_known(pattern, flavour);
+    size_t n;
 
-    for (int c = 0; m && c < 128; c++) {
-        uint8_t byte = (uint8_t)c;
-
-        s->passed[stage][c] =
-            pcre2_match(s->stage[stage], &byte, 1, 0, PCRE2_NOTEMPTY, m,
-                        NULL) == PCRE2_ERROR_NOMATCH;
+    if (scan.kind == SCAN_NOT &&
+        (scan.most = pattern_class(rewritten->text, &n))) {
+        scan.bit = add_class(s, rewritten->text, n);
+        scan.kind = scan.bit < 0 ? SCAN_NOT : SCAN_CLASS;
     }
-    pcre2_match_data_free(m);
+    return scan;
 }
 
 int split_add(struct split *s, const char *pattern, enum split_flavour flavour,
               struct err *e)
 {
-    uint32_t options =
-        PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
-        (flavour == SPLIT_RUST ? PCRE2_DOLLAR_ENDONLY : PCRE2_MULTILINE);
-    int one_class, code, stage = s->n_stage;
+    int code, stage = s->n_stage;
     char why[128] = "";
     struct str text;
-    PCRE2_SIZE at;
+    size_t n;
 
     if (stage == STAGES)
         return err_set(e, ERR_USAGE, "more than %d patterns", STAGES);
     str_init(&text);
-    if (rewrite(&text, pattern, e)) {
+    if (pattern_rewrite(&text, pattern, e)) {
         str_release(&text);
         return -1;
     }
-    s->stage[stage] = pcre2_compile((PCRE2_SPTR)text.text, text.len, options,
-                                    &code, &at, NULL);
-    one_class = is_one_class(text.text);
+    if (pattern_class(text.text, &n) == SIZE_MAX &&
+        join(s, pattern, text.text, n)) {
+        str_release(&text);
+        return 0;
+    }
+    s->stage[stage] =
+        compile(text.text, text.len, options(flavour), &s->jit[stage], &code);
+    if (s->stage[stage])
+        s->scan[stage] = find_scan(s, pattern, &text, flavour);
     str_release(&text);
     if (!s->stage[stage]) {
         pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
         return err_set(e, ERR_USAGE, "pattern %.200s: %s", pattern, why);
     }
-    s->jit[stage] = !pcre2_jit_compile(s->stage[stage], PCRE2_JIT_COMPLETE);
-    if (one_class)
-        set_passed(s, stage);
     s->n_stage++;
     return 0;
 }
@@ -260,8 +188,39 @@ int split_add_text(struct split *s, const uint8_t *text, size_t n, int32_t id)
         s->added[i] = s->added[i - 1];
     s->added[i] = (struct added){xmalloc(n + 1), n, id};
     memcpy(s->added[i].text, text, n);
+    s->only = s->n_added == 1 || s->only == text[0] ? text[0] : -1;
     s->first[text[0]] = 1;
     return 0;
+}
+
+int split_needs_engine(const struct split *s)
+{
+    for (int i = 0; i < s->n_stage; i++)
+        if (s->scan[i].kind == SCAN_NOT)
+            return 1;
+    return 0;
+}
+
+/* Which of the 256 characters from `first` on are of which class: all of them
+ * as one text, in which each class is looked for. */
+static void ask(void *ctx, uint8_t page[256], uint32_t first)
+{
+    struct split_state *st = ctx;
+    uint8_t text[256 * 4];
+    size_t at[257] = {0};
+    int n = 0;
+
+    for (; n < 256; n++)
+        at[n + 1] = at[n] + utf8_put(text + at[n], first + (uint32_t)n);
+    for (int k = 0; k < st->split->n_class; k++)
+        for (int c = 0; c < 256; c++) {
+            if (at[c] == at[c + 1])
+                continue; /* no character */
+            n = pcre2_match(st->split->class[k], text + at[c],
+                            at[c + 1] - at[c], 0, PCRE2_NO_UTF_CHECK, st->one,
+                            NULL);
+            page[c] |= (uint8_t)((n > 0) << k);
+        }
 }
 
 struct split_state *split_state_create(const struct split *s)
@@ -275,6 +234,11 @@ struct split_state *split_state_create(const struct split *s)
     BUG_ON(!st->context);
     if (st->stack)
         pcre2_jit_stack_assign(st->context, NULL, st->stack);
+    st->one = pcre2_match_data_create(1, NULL);
+    BUG_ON(!st->one);
+    st->split = s;
+    st->pages.ask = ask;
+    st->pages.ctx = st;
     return st;
 }
 
@@ -286,6 +250,8 @@ void split_state_destroy(struct split_state *st)
         pcre2_match_data_free(st->match[i]);
     pcre2_match_context_free(st->context);
     pcre2_jit_stack_free(st->stack);
+    pcre2_match_data_free(st->one);
+    scan_pages_release(&st->pages);
     free(st);
 }
 
@@ -298,19 +264,17 @@ struct cut {
     void *ctx;
 };
 
-/* 1: a match from `from` on, at [*at, *end); 0: none. */
-static int next_match(const struct cut *c, int stage, const uint8_t *text,
-                      size_t n, size_t from, size_t *at, size_t *end,
-                      struct err *e)
+/* 1: a match from `from` on; 0: none. */
+static int next_match(struct scan_match *found, const struct cut *c, int stage,
+                      const uint8_t *text, size_t n, size_t from, struct err *e)
 {
     pcre2_match_data *m = c->st->match[stage];
     const PCRE2_SIZE *where = pcre2_get_ovector_pointer(m);
     int rc;
 
-    while (from < n && c->s->passed[stage][text[from]])
-        from++;
-    if (from == n)
-        return 0;
+    if (c->s->scan[stage].kind != SCAN_NOT)
+        return scan_next(found, &c->s->scan[stage], &c->st->pages, text, n,
+                         from);
     rc = c->s->jit[stage] ? pcre2_jit_match(c->s->stage[stage], text, n, from,
                                             PCRE2_NOTEMPTY, m, c->st->context)
                           : pcre2_match(c->s->stage[stage], text, n, from,
@@ -323,43 +287,64 @@ static int next_match(const struct cut *c, int stage, const uint8_t *text,
                        "offset %zu: the pattern of the tokenizer gives up "
                        "(PCRE2 error %d)",
                        from, rc);
-    *at = where[0];
-    *end = where[1];
+    *found = (struct scan_match){where[0], where[1], 0};
     return 1;
+}
+
+/* Is a match of this stage, of characters that are all of these, one word? */
+static int is_word(const struct split *s, int stage, unsigned all)
+{
+    return stage + 1 == s->n_stage ||
+           (stage + 2 == s->n_stage && scan_is_word(&s->scan[stage + 1], all));
 }
 
 static int cut_piece(const struct cut *c, int stage, const uint8_t *text,
                      size_t n, struct err *e)
 {
-    size_t from = 0, at = n, end = n;
-    int last = stage + 1 == c->s->n_stage, rc;
+    struct scan_match m;
+    int rc;
 
     if (stage == c->s->n_stage) {
         c->word(c->ctx, text, n, -1);
         return 0;
     }
-    while (from < n) {
-        rc = next_match(c, stage, text, n, from, &at, &end, e);
+    for (size_t from = 0; from < n; from = m.end) {
+        rc = next_match(&m, c, stage, text, n, from, e);
         if (rc < 0)
             return -1;
         if (!rc)
-            at = end = n;
-        if (at > from && cut_piece(c, stage + 1, text + from, at - from, e))
+            m.at = m.end = n;
+        if (m.at > from && cut_piece(c, stage + 1, text + from, m.at - from, e))
             return -1;
-        if (end > at && last)
-            c->word(c->ctx, text + at, end - at, -1);
-        else if (end > at && cut_piece(c, stage + 1, text + at, end - at, e))
+        if (m.end > m.at && is_word(c->s, stage, m.all))
+            c->word(c->ctx, text + m.at, m.end - m.at, -1);
+        else if (m.end > m.at &&
+                 cut_piece(c, stage + 1, text + m.at, m.end - m.at, e))
             return -1;
-        from = end;
     }
     return 0;
+}
+
+/* Where the next one may begin. */
+static size_t skip_to_added(const struct split *s, const uint8_t *text,
+                            size_t n, size_t i)
+{
+    const uint8_t *at;
+
+    if (s->only >= 0 && i < n) {
+        at = memchr(text + i, s->only, n - i);
+        return at ? (size_t)(at - text) : n;
+    }
+    while (i < n && !s->first[text[i]])
+        i++;
+    return i;
 }
 
 /* The added token that begins at text, or NULL. */
 static const struct added *added_at(const struct split *s, const uint8_t *text,
                                     size_t n)
 {
-    for (size_t i = 0; s->first[text[0]] && i < s->n_added; i++)
+    for (size_t i = 0; i < s->n_added; i++)
         if (s->added[i].n <= n &&
             !memcmp(s->added[i].text, text, s->added[i].n))
             return &s->added[i];
@@ -375,8 +360,13 @@ int split_words(const struct split *s, struct split_state *st,
     struct cut c = {s, st, word, ctx};
     size_t from = 0;
 
-    for (size_t i = 0; s->n_added && i < n;) {
-        const struct added *a = added_at(s, text + i, n - i);
+    for (size_t i = 0; s->n_added;) {
+        const struct added *a;
+
+        i = skip_to_added(s, text, n, i);
+        if (i == n)
+            break;
+        a = added_at(s, text + i, n - i);
 
         if (!a) {
             i++;
@@ -417,6 +407,12 @@ int split_add_text(struct split *s, const uint8_t *text, size_t n, int32_t id)
 {
     (void)s, (void)text, (void)n, (void)id;
     return -1;
+}
+
+int split_needs_engine(const struct split *s)
+{
+    (void)s;
+    return 1;
 }
 
 struct split_state *split_state_create(const struct split *s)

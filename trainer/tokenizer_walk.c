@@ -31,7 +31,15 @@ struct start {
     uint32_t node;  /* its slot + 1; 0: none */
     uint32_t ends;  /* of it */
     int32_t token;  /* the longest of these two bytes */
-    uint32_t bytes; /* of it */
+    uint16_t bytes; /* of it */
+    uint16_t
+        thirds; /* 64 nodes of a third byte, + 1; 0: in the table of slots */
+};
+
+/* A node of three bytes, of which the last goes on with a character: side by
+ * side, those of a script of three bytes stay near the processor. */
+struct third {
+    uint32_t node, ends; /* as in start */
 };
 
 struct bpe_walk {
@@ -42,6 +50,8 @@ struct bpe_walk {
     struct slot *slot;
     size_t mask, nodes;
     struct start *start; /* of each two bytes */
+    struct third *third;
+    size_t n_third, cap_third;
     const int32_t *byte;
 };
 
@@ -205,7 +215,7 @@ static void set_starts(struct bpe_walk *w)
 {
     w->start = xmalloc(65536 * sizeof *w->start);
     for (uint32_t two = 0; two < 65536; two++)
-        w->start[two] = (struct start){0, 0, w->byte[two >> 8], 1};
+        w->start[two] = (struct start){0, 0, w->byte[two >> 8], 1, 0};
     for (size_t i = 0; i <= w->mask; i++) {
         const struct slot *s = &w->slot[i];
         uint32_t node = (s->key - 1) >> 8, first; /* where it goes on */
@@ -222,6 +232,34 @@ static void set_starts(struct bpe_walk *w)
         if (token_of(s->ends) >= 0) {
             start->token = token_of(s->ends);
             start->bytes = 2;
+        }
+    }
+}
+
+static int is_inner(uint8_t byte)
+{
+    return byte >> 6 == 2;
+}
+
+/* Of two bytes that begin a character of three. */
+static void set_thirds(struct bpe_walk *w)
+{
+    for (uint32_t two = 0xe080; two < 0xf000; two++) {
+        struct start *start = &w->start[two];
+        struct third *to;
+
+        if (!start->node || !is_inner(two & UINT8_MAX))
+            continue;
+        w->third = mem_grow(w->third, &w->cap_third, w->n_third + 64,
+                            sizeof *w->third);
+        to = w->third + w->n_third;
+        w->n_third += 64;
+        start->thirds = (uint16_t)(w->n_third / 64);
+        for (uint8_t byte = 0x80; is_inner(byte); byte++) {
+            const struct slot *s = find(w, key_of(start->node, byte));
+
+            *to++ = s->key ? (struct third){node_of(w, s), s->ends}
+                           : (struct third){0, 0};
         }
     }
 }
@@ -261,6 +299,7 @@ struct bpe_walk *bpe_walk_create(const struct bpe_pairs *all,
         return NULL;
     }
     set_starts(w);
+    set_thirds(w);
     set_prefixes(w, vocab);
     return w;
 }
@@ -273,6 +312,7 @@ void bpe_walk_destroy(struct bpe_walk *w)
     mem_tensor_free(w->slot);
     free(w->makes);
     free(w->start);
+    free(w->third);
     if (w->pairs.pair)
         bpe_pairs_release(&w->pairs);
     free(w);
@@ -314,6 +354,7 @@ static int32_t longest(size_t *len, const struct bpe_walk *w,
     const struct start *start;
     uint32_t node, ends;
     int32_t token;
+    size_t i = 2;
 
     *len = 1;
     if (n == 1)
@@ -323,7 +364,21 @@ static int32_t longest(size_t *len, const struct bpe_walk *w,
     *len = start->bytes;
     node = start->node;
     ends = start->ends;
-    for (size_t i = 2; i < n && (ends & goes_on(text[i])); i++) {
+    if (n > 2 && start->thirds && is_inner(text[2])) {
+        const struct third *t =
+            &w->third[(size_t)(start->thirds - 1) * 64 + (text[2] & 63)];
+
+        if (!t->node)
+            return token;
+        node = t->node;
+        ends = t->ends;
+        if (token_of(ends) >= 0) {
+            token = token_of(ends);
+            *len = 3;
+        }
+        i = 3;
+    }
+    for (; i < n && (ends & goes_on(text[i])); i++) {
         const struct slot *s = find(w, key_of(node, text[i]));
 
         if (!s->key)

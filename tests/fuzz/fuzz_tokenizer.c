@@ -1,10 +1,13 @@
 /* Any bytes as a tokenizer's file: tokenizer_open refuses them with a message,
  * or what it made encodes text that it gives back.  And any bytes as text
  * under tokenizers that are sound.  And any bytes as merges and a word: its
- * tokens are those of the definition.  The first byte of an input says which.
+ * tokens are those of the definition.  And any UTF-8 as text to be cut: the
+ * words without an engine are those of PCRE2.  The first byte of an input says
+ * which.
  */
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "trainer/tokenizer_impl.h"
 
 #include <stdio.h>
@@ -146,6 +149,73 @@ static void as_merges(const uint8_t *data, size_t size)
     str_release(&m.texts.bytes);
 }
 
+/* --- words with and without an engine, which does not know a pattern that
+ * stands in a group */
+
+#define WORDS 5000
+
+struct words {
+    const uint8_t *end[WORDS];
+    size_t n;
+};
+
+static void note(void *ctx, const uint8_t *text, size_t n, int32_t id)
+{
+    struct words *w = ctx;
+
+    (void)id;
+    BUG_ON(w->n == WORDS);
+    w->end[w->n++] = text + n;
+}
+
+static struct split *make_split(const char *const *pattern, const char *form)
+{
+    struct split *s;
+    struct str text;
+
+    BUG_ON(split_create(&s, NULL));
+    str_init(&text);
+    for (; *pattern; pattern++) {
+        str_clear(&text);
+        str_addf(&text, form, *pattern);
+        BUG_ON(split_add(s, text.text, SPLIT_RUST, NULL));
+    }
+    str_release(&text);
+    return s;
+}
+
+static void as_words(const uint8_t *data, size_t size)
+{
+    static const char *const pattern[2][4] = {
+        {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+"
+         "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)"
+         "|\\s"},
+        {"\\p{N}{1,3}",
+         "[\\x{4e00}-\\x{9fa5}\\x{3040}-\\x{309f}\\x{30a0}-\\x{30ff}]+",
+         "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+         "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+         "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}};
+    static struct split *split[2][2];
+    static struct split_state *state[2][2];
+    static struct words words[2];
+    int of = data[0] & 1;
+
+    size = utf8_prefix(data + 1, size - 1 > WORDS ? WORDS : size - 1);
+    for (int i = 0; i < 2; i++) {
+        if (!split[of][i]) {
+            split[of][i] = make_split(pattern[of], i ? "(?:%s)" : "%s");
+            state[of][i] = split_state_create(split[of][i]);
+            BUG_ON(split_needs_engine(split[of][i]) != i);
+        }
+        words[i].n = 0;
+        BUG_ON(split_words(split[of][i], state[of][i], data + 1, size, note,
+                           &words[i], NULL));
+    }
+    BUG_ON(
+        words[0].n != words[1].n ||
+        memcmp(words[0].end, words[1].end, words[0].n * sizeof *words[0].end));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -169,6 +239,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         round_trip(sound[data[0]], data + 1, size - 1);
     else if (data[0] == ARRAY_LEN(names) && size > 1)
         as_merges(data + 1, size - 1);
+    else if (data[0] == ARRAY_LEN(names) + 1 && size > 1)
+        as_words(data + 1, size - 1);
     else
         as_file("tiktoken", ":llama3", data, size);
     return 0;

@@ -88,6 +88,12 @@ def main():
         for at in range(0, len(text), 1200):
             write(f"{out}/tokenizer/text-{k}-{at}",
                   bytes([k]) + text[at:at + 1200])
+    text = text.decode(errors="replace").replace("\ufffd", "").encode()
+    for k in range(2):  # cut with and without an engine
+        for at in range(0, len(text), 1200):
+            write(f"{out}/tokenizer/words-{k}-{at}",
+                  bytes([5, k]) + text[at:at + 1200].decode(
+                      errors="ignore").lstrip("\ufffd").encode())
     for k in range(60):
         write(f"{out}/tokenizer/merges-{k}", merges(rng))
     for name in os.listdir(GOLDEN):
