@@ -89,10 +89,9 @@ static void *small_tensor(size_t bytes)
     return behind(base, 0, memset((char *)base + FRONT, 0, bytes));
 }
 
-/* Pages of its own, which the kernel has zeroed: once, here, and not one by
- * one in the first step.  Huge ones as far as whole ones go, so that no byte
- * more is resident: without them a step of a large model waits for the
- * translation of addresses. */
+/* Pages of its own, which the kernel zeroes when they are first written to.
+ * Huge ones as far as whole ones go, so that no byte more is resident: without
+ * them a step of a large model waits for the translation of addresses. */
 static void *large_tensor(size_t bytes)
 {
     size_t room = bytes + HUGE_PAGE + FRONT;
@@ -109,10 +108,6 @@ static void *large_tensor(size_t bytes)
 #ifdef MADV_HUGEPAGE
     madvise(at, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
-#ifdef MADV_POPULATE_WRITE
-    if (madvise(at, bytes, MADV_POPULATE_WRITE))
-#endif
-        memset(at, 0, bytes);
     return behind(base, room, at);
 }
 

@@ -106,7 +106,8 @@ static void train_json(const struct bench_case *c, const struct bench_step *r,
         {"percent", 100 * r->flops / (r->ms * 1e-3) / r->peak_flops},
         {"cpu_percent", 100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops},
         {"tokens_per_s", (double)c->tokens / (r->ms * 1e-3)},
-        {"gflop_a_step", r->flops * 1e-9}};
+        {"gflop_a_step", r->flops * 1e-9},
+        {"startup_ms", r->startup_ms}};
     /* clang-format on */
     char v[STR_DOUBLE];
 
@@ -123,13 +124,13 @@ static void train_text(const struct bench_case *c, const struct bench_step *r)
     double s = r->ms * 1e-3;
 
     printf("%7lld %7lld %6lld %6lld  %-5s %-12s %9.2f %8.2f-%-8.2f %7.1f %6.1f"
-           " %5.1f %9.0f %8.2f %5.1f\n",
+           " %5.1f %9.0f %8.2f %5.1f %8.1f\n",
            (long long)c->model.d_model, (long long)c->model.n_layer,
            (long long)c->model.vocab, (long long)c->tokens,
            dtype_name(c->dtype), r->backend, r->ms, r->ms_min, r->ms_max,
            r->flops / s * 1e-9, r->peak_flops * 1e-9,
            100 * r->flops / s / r->peak_flops, (double)c->tokens / s, r->cpu_ms,
-           100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops);
+           100 * r->flops / (r->cpu_ms * 1e-3) / r->peak_flops, r->startup_ms);
 }
 
 /* The same steps by o->ranks processes, as one run and as one run each, beside
@@ -187,7 +188,7 @@ static int run_train(const struct bench_opts *o, struct err *e)
     if (!o->json)
         printf("d_model n_layer  vocab tokens  dtype backend       ms a step"
                "   least-most    GFLOP/s   peak     %%  tokens/s   CPU ms     "
-               "%%\n");
+               "%% start ms\n");
     for (int i = 0; !next_case(&c, i, o); i++) {
         if (bench_step(&r, &c, (int)o->steps, e))
             return -1;

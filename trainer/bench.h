@@ -46,6 +46,7 @@ struct bench_step {
     double flops;              /* of one step */
     double ms, ms_min, ms_max; /* wall time; the median of the steps */
     double cpu_ms;             /* the median of their processor time */
+    double startup_ms;         /* memory, initial weights, their packing */
     double peak_flops;         /* a second, of this dtype's operands */
     double share[BENCH_KINDS]; /* of the time; they add up to 1 */
     double group_share[BENCH_GROUPS];

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "trainer/adamw.h"
+#include "trainer/sow.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -140,26 +141,29 @@ static void load(struct train *t, const struct checkpoint *c)
         checkpoint_copy(to[b] + from, c, b, from, end - from);
 }
 
-/* This member's part of the initial weights. */
-static void sow(struct train *t)
+/* This member's part of the initial weights of a gang. */
+static void sow_part(struct train *t)
 {
     size_t from = t->params.bound[comm_member(t->comm)];
     size_t end = t->params.bound[comm_member(t->comm) + 1];
 
     model_draw(t->model, t->spec->seed, from, end);
-    if (comm_size(t->comm) > 1)
-        memcpy((float *)t->params.data + from, model_params(t->model) + from,
-               (end - from) * sizeof(float));
+    memcpy((float *)t->params.data + from, model_params(t->model) + from,
+           (end - from) * sizeof(float));
 }
 
 static int cpu_begin(struct train *t, const struct checkpoint *c, struct err *e)
 {
     struct comm_array *shared[] = {&t->params, &t->m, &t->v};
 
+    if (!c && comm_size(t->comm) == 1) {
+        sow(t->model, t->spec->seed, 0);
+        return 0;
+    }
     if (c)
         load(t, c);
     else
-        sow(t);
+        sow_part(t);
     if (comm_share(t->comm, shared, 3, e))
         return -1;
     if (comm_size(t->comm) > 1)

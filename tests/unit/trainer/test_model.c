@@ -1,6 +1,8 @@
 /* model: what holds of a whole model. */
 #include "tests/unit/trainer/models.h"
 
+#include "trainer/sow.h"
+
 /* clang-format off */
 static const struct model_spec shapes[] = {
     /*         vocab   T   C  L  H Hkv  F */
@@ -221,6 +223,27 @@ static void weights_start_with_the_stated_deviation(void **state)
     model_destroy(again);
 }
 
+/* Threads draw and pack what one would. */
+static void several_threads_sow_the_same_weights(void **state)
+{
+    const struct model_spec s = MODEL_SPEC(512, 16, 64, 2, 2, 2, 176);
+    struct model *one = model_on(&s, best()), *many = model_on(&s, best());
+    int32_t *tokens = random_tokens(&s, 1, 3);
+    double nats[2];
+
+    (void)state;
+    model_init(one, 42);
+    sow(many, 42, 3);
+    assert_memory_equal(model_params(one), model_params(many),
+                        model_size(one) * sizeof(float));
+    model_eval(one, &nats[0], tokens, 1);
+    model_eval(many, &nats[1], tokens, 1);
+    assert_true(nats[0] == nats[1]);
+    free(tokens);
+    model_destroy(one);
+    model_destroy(many);
+}
+
 /* At std 0.006 logits are nearly 0, so each target costs ln V but for noise
  * of about the deviation of a logit. */
 static void the_first_loss_is_ln_vocab(void **state)
@@ -340,6 +363,7 @@ int main(void)
         cmocka_unit_test(the_scale_scales_the_gradient),
         cmocka_unit_test(grouped_queries_are_repeated_keys),
         cmocka_unit_test(weights_start_with_the_stated_deviation),
+        cmocka_unit_test(several_threads_sow_the_same_weights),
         cmocka_unit_test(the_first_loss_is_ln_vocab),
         cmocka_unit_test(changed_weights_count_after_refresh),
         cmocka_unit_test(a_loss_that_is_not_finite_is_seen),
