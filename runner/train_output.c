@@ -69,9 +69,20 @@ static int on_step(void *ctx, const struct step_report *r)
     return 0;
 }
 
+/* Of token files without the bytes of their text there are none. */
+static const char *bits(char out[32], double bpb)
+{
+    if (isfinite(bpb))
+        snprintf(out, 32, "%.4f bits per byte", bpb);
+    else
+        snprintf(out, 32, "bits per byte unknown");
+    return out;
+}
+
 static int on_eval(void *ctx, const struct eval_report *r)
 {
     struct train_output *o = ctx;
+    char text[32];
 
     if (o->file) {
         fprintf(o->file,
@@ -84,8 +95,8 @@ static int on_eval(void *ctx, const struct eval_report *r)
         fputs("}\n", o->file);
     }
     weigh(o);
-    log_info("step %" PRId64 ", %s: loss %.4f, %.4f bits per byte", r->step,
-             o->set_name[r->set], r->loss, r->bpb);
+    log_info("step %" PRId64 ", %s: loss %.4f, %s", r->step,
+             o->set_name[r->set], r->loss, bits(text, r->bpb));
     return 0;
 }
 
@@ -107,8 +118,12 @@ static int on_position(void *ctx, const struct position_report *r)
     if (r->first == 1)
         printf("%-16s %16s %12s %12s\n", o->set_name[r->set], "positions",
                "nats/token", "bits/byte");
-    printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f %12.4f\n", "", r->first,
-           r->last, r->loss, r->bpb);
+    printf("%-16s %7" PRId64 " to %5" PRId64 " %12.4f ", "", r->first, r->last,
+           r->loss);
+    if (isfinite(r->bpb))
+        printf("%12.4f\n", r->bpb);
+    else
+        printf("%12s\n", "unknown");
     return 0;
 }
 
@@ -183,7 +198,7 @@ static void print_costs(const struct train_output *o,
 void train_output_end(const struct train_output *o,
                       const struct train_result *r)
 {
-    char took[STR_DOUBLE];
+    char took[STR_DOUBLE], text[32];
 
     if (o->file)
         write_end(o, r);
@@ -194,7 +209,7 @@ void train_output_end(const struct train_output *o,
            end_name[r->end], r->text[0] ? ": " : "", r->text, r->steps,
            r->tokens, str_seconds(took, r->train_seconds));
     if (isfinite(r->loss))
-        printf(": loss %.4f, %.4f bits per byte on %s", r->loss, r->bpb,
+        printf(": loss %.4f, %s on %s", r->loss, bits(text, r->bpb),
                o->set_name[0]);
     printf("\n");
 }

@@ -202,25 +202,27 @@ int split_needs_engine(const struct split *s)
 }
 
 /* Which of the 256 characters from `first` on are of which class: all of them
- * as one text, in which each class is looked for. */
+ * as one text, in which the members of a class are found one by one. */
 static void ask(void *ctx, uint8_t page[256], uint32_t first)
 {
     struct split_state *st = ctx;
+    const PCRE2_SIZE *where = pcre2_get_ovector_pointer(st->one);
     uint8_t text[256 * 4];
     size_t at[257] = {0};
-    int n = 0;
 
-    for (; n < 256; n++)
-        at[n + 1] = at[n] + utf8_put(text + at[n], first + (uint32_t)n);
-    for (int k = 0; k < st->split->n_class; k++)
-        for (int c = 0; c < 256; c++) {
-            if (at[c] == at[c + 1])
-                continue; /* no character */
-            n = pcre2_match(st->split->class[k], text + at[c],
-                            at[c + 1] - at[c], 0, PCRE2_NO_UTF_CHECK, st->one,
-                            NULL);
-            page[c] |= (uint8_t)((n > 0) << k);
+    for (uint32_t c = 0; c < 256; c++)
+        at[c + 1] = at[c] + utf8_put(text + at[c], first + c);
+    for (int k = 0; k < st->split->n_class; k++) {
+        size_t from = 0;
+
+        for (int c = 0; pcre2_match(st->split->class[k], text, at[256], from,
+                                    PCRE2_NO_UTF_CHECK, st -> one, NULL) > 0;
+             from = where[1]) {
+            while (at[c] < where[0])
+                c++;
+            page[c] |= (uint8_t)(1 << k);
         }
+    }
 }
 
 struct split_state *split_state_create(const struct split *s)

@@ -73,6 +73,16 @@ head -c 4000 /dev/urandom >raw/valid
 study 'raw/part*.bin:bytes' raw/valid:bytes
 exits 0 "$LOGLOG" plan bad.yaml
 says '^ *[0-9]'
+# tokens whose bytes are not known have a loss, and no bits per byte
+u16() { # FIRST STEP LAST
+    for i in $(seq "$@"); do printf '%b\0' "\\0$(printf '%03o' "$i")"; done
+}
+u16 1 1 100 >raw/train.u16
+u16 200 -1 101 >raw/valid.u16
+exits 0 "$LOGLOG" train --train raw/train.u16:u16,vocab=256 \
+    --valid raw/valid.u16:u16,vocab=256 --width 16 --set model.seq_len=16 \
+    --set model.vocab=256 --set batch_tokens=64 --flops 1e7
+says 'loss [0-9.]+, bits per byte unknown on '
 study 'raw/part*.bin:bytes' packed/valid
 bad 'packed/valid: [0-9]+ % of it, by .*, is in the training .*, first at token [0-9]+ of that'
 study packed/train packed/train
@@ -83,7 +93,7 @@ bad 'packed/valid: [0-9]+ of its .* are in the training set whole/train, the fir
 refuses 2 'documents are in the training set' "$LOGLOG" train \
     --train whole/train --valid packed/valid --width 16 --flops 1e7
 mkdir u16
-for i in $(seq 1 200); do printf '%b\0' "\\0$(printf '%03o' "$i")"; done >u16/train.bin
+u16 1 1 200 >u16/train.bin
 printf '\001\001' >>u16/train.bin # token 257, at offset 400
 study u16/train.bin:u16,vocab=256,bytes=400 packed/valid
 bad 'u16/train.bin: offset 400: token 257 is outside the vocabulary of 256'
