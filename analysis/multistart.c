@@ -119,7 +119,7 @@ struct job {
 static void run_rough(struct job *j, size_t number)
 {
     struct exact x = {j->rough, problem_smooth(j->p)};
-    struct newton_options o = {30, 1e-11, 1};
+    struct newton_options o = {30, 1e-11, 1, 0};
     struct newton_report r;
     double *q = j->q[number];
 
@@ -185,7 +185,7 @@ static void run_exact(struct job *j, size_t number)
     struct rho exact = x.rho;
     for (size_t k = 0; k < ARRAY_LEN(ladder); k++) {
         int last = k == ARRAY_LEN(ladder) - 1;
-        struct newton_options o = {last ? 20 : 4, last ? 1e-10 : 1e-4, 1};
+        struct newton_options o = {last ? 20 : 4, last ? 1e-10 : 1e-4, 1, 0};
         if (!last && exact.hi * ladder[k] >= smooth.hi)
             continue;
         x.rho.hi = exact.hi * ladder[k];

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define STALL_STEPS 8
+
 /* Step s over the free variables; returns the promised decrease, or -1 when
  * the damped matrix is not positive definite. */
 static double solve(double *s, const double *g, const double *H, int n,
@@ -38,7 +40,7 @@ void newton_min(double *x, int n, const int *fixed, newton_fn *fn, void *ctx,
 {
     double g[NEWTON_MAX], H[NEWTON_MAX * NEWTON_MAX], s[NEWTON_MAX];
     double x1[NEWTON_MAX], g1[NEWTON_MAX], H1[NEWTON_MAX * NEWTON_MAX];
-    double mu = 0;
+    double mu = 0, before;
     int map[NEWTON_MAX], m = 0;
 
     BUG_ON(n < 1 || n > NEWTON_MAX);
@@ -48,7 +50,13 @@ void newton_min(double *x, int n, const int *fixed, newton_fn *fn, void *ctx,
     memset(r, 0, sizeof(*r));
     r->f = fn(g, H, x, ctx);
     r->evals = 1;
+    before = r->f;
     while (r->iters++ < o->max_iter) {
+        if (r->iters % STALL_STEPS == 0) {
+            if (before - r->f < o->stall * fabs(r->f))
+                return;
+            before = r->f;
+        }
         double promise = solve(s, g, H, n, map, m, mu), most = 0;
         for (int i = 0; i < n && promise >= 0; i++)
             most = fmax(most, fabs(s[i]));

@@ -16,6 +16,9 @@ struct newton_options {
     int max_iter;
     double rel;  /* stop when the promised decrease is below rel * |f| */
     double step; /* longest change of any variable in one iteration */
+    /* Stop, not converged, where eight steps together gain less than this times
+     * |f|; 0: never. */
+    double stall;
 };
 
 struct newton_report {

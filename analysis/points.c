@@ -227,17 +227,24 @@ void points_derive(struct points *p)
 
 void points_hash(char hex[HASH_HEX], const struct points *p)
 {
-    char number[STR_DOUBLE];
+    /* most columns say again what the row above says, and to write a number
+     * takes longer than to fit a profile */
+    char number[POINT_COLS][STR_DOUBLE];
+    double last[POINT_COLS];
     struct str s;
 
+    for (int c = 0; c < POINT_COLS; c++)
+        last[c] = NAN;
     str_init(&s);
     for (size_t i = 0; i < p->n; i++) {
         if (!p->used[i])
             continue;
         for (int c = 0; c < POINT_COLS; c++)
-            if (!isnan(p->col[c][i]))
-                str_addf(&s, "%s=%s ", columns[c].name,
-                         str_double(number, p->col[c][i]));
+            if (!isnan(p->col[c][i])) {
+                if (memcmp(&last[c], &p->col[c][i], sizeof(last[c])) != 0)
+                    str_double(number[c], last[c] = p->col[c][i]);
+                str_addf(&s, "%s=%s ", columns[c].name, number[c]);
+            }
         str_addf(&s, "stage=%s group=%s\n", p->stage[i], p->group[i]);
     }
     hash_sha256(hex, s.text, s.len);

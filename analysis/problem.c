@@ -176,15 +176,24 @@ static double eval_jets(double *g, double *H, const double *q,
         double w = p->data.w[i];
         if (!(w > 0))
             continue;
-        residual_jet(&r, &s, q, p, i, rho->raw);
-        double slope = w * rho_slope(rho, r.v);
-        double curve = w * rho_curve(rho, r.v);
-        f += w * rho_at(rho, r.v);
+        residual_jet(&r, &s, q, p, i, 0);
+        /* raw: of exp(m) - L, whose derivatives are exp(m) times m's, and once
+         * more the product of gradients */
+        double L = 1, v = r.v;
+        if (rho->raw) {
+            L = exp(fmin(r.v + p->data.y[i], 700));
+            v = L - p->data.y[i];
+        }
+        double slope = w * rho_slope(rho, v) * L;
+        double curve = w * rho_curve(rho, v) * L * L + (rho->raw ? slope : 0);
+        f += w * rho_at(rho, v);
         for (int a = 0; g && a < n; a++)
             g[a] += slope * r.g[a];
-        for (int a = 0, at = 0; H && a < n; a++)
+        for (int a = 0, at = 0; H && a < n; a++) {
+            double bend = curve * r.g[a];
             for (int b = 0; b <= a; b++, at++)
-                H[a * n + b] += curve * r.g[a] * r.g[b] + slope * r.h[at];
+                H[a * n + b] += bend * r.g[b] + slope * r.h[at];
+        }
     }
     for (int a = 0; H && a < n; a++)
         for (int b = a + 1; b < n; b++)

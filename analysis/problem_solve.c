@@ -67,9 +67,17 @@ static double sharp_fn(double *g, double *H, const double *q, void *ctx)
     return problem_eval(g, H, q, s->p, &s->rho);
 }
 
-static int newton(double *q, const int *fixed, struct sharp *s, int max_iter)
+/* Farseer has valleys along which hardly anything is told: the last rung, of
+ * which there are many rounds, is left where it stalls there. */
+static double stall(const struct problem *p)
 {
-    struct newton_options o = {max_iter, 1e-13, 1};
+    return p->o.form == SURFACE_FARSEER ? 1e-9 : 0;
+}
+
+static int newton(double *q, const int *fixed, struct sharp *s, int max_iter,
+                  double stalls)
+{
+    struct newton_options o = {max_iter, 1e-13, 1, stalls};
     struct newton_report r;
 
     newton_min(q, s->p->info->n, fixed, sharp_fn, s, &o, &r);
@@ -144,13 +152,13 @@ static double solve_likelihood(double *q, const int *fixed,
             problem_residuals(r, q, p);
             double ln_s = fit_scale(r, p, delta);
             double f1 = huber_nll(r, p, delta, ln_s);
-            if (!(f1 < f - 1e-12 * fabs(f)) && round > 0)
+            if (!(f1 < f - fmax(1e-12, stall(p)) * fabs(f)) && round > 0)
                 break;
             f = f1;
             s.rho.k = exp(-2 * ln_s);
             s.rho.hi = delta * exp(-ln_s);
             s.rho.lo = -s.rho.hi;
-            *converged = newton(q, fixed, &s, 40);
+            *converged = newton(q, fixed, &s, 40, last ? stall(p) : 0);
         }
         if (last)
             break;
@@ -169,7 +177,7 @@ static void solve_asymmetric(double *q, const int *fixed,
     for (double w = 3e-3; w > 1e-12; w /= RATIO, k++) {
         s.rho = problem_rho(&p->o, w * p->mean_loss);
         foresee(q, before, fixed, p->info->n, k > 3, RATIO);
-        newton(q, fixed, &s, 40);
+        newton(q, fixed, &s, 40, 0);
     }
 }
 
@@ -185,7 +193,7 @@ double problem_solve(double *q, const int *fixed, const struct problem *p,
         return solve_likelihood(q, fixed, p, converged);
     if (p->o.objective == OBJECTIVE_ASYMMETRIC)
         solve_asymmetric(q, fixed, p);
-    *converged = newton(q, fixed, &s, 100);
+    *converged = newton(q, fixed, &s, 100, stall(p));
     return problem_value(q, p, NULL);
 }
 

@@ -133,33 +133,109 @@ double form_effective(double ln_d, double ln_u, double ln_R, double *d1,
     return ln_u + log(H);
 }
 
-/* coef X^power + shift, of Farseer. */
-static void farseer_power(struct jet *r, const struct jet_space *s,
-                          const double *q, int coef, int shift, int power,
-                          double x)
+/* The place of (i, j) in a lower triangle. */
+static int at(int i, int j)
 {
-    struct jet p, c, up;
-
-    jet_var(&p, s, power, q[power]);
-    jet_scale(&up, s, x, &p);
-    jet_exp(&up, s, &up);
-    jet_var(&c, s, coef, q[coef]);
-    jet_mul(r, s, &c, &up);
-    jet_var(&p, s, shift, q[shift]);
-    jet_add(r, s, 1, &p);
+    return i >= j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i;
 }
 
+/* c x^p + s of Farseer: its variables, value and derivatives.  As jets these
+ * have three variables of nine, and took twenty times as long. */
+struct farseer_term {
+    int var[3]; /* c, s, p */
+    double v, g[3], cp, pp;
+};
+
+static void farseer_term(struct farseer_term *t, const double *q, int c, int s,
+                         int p, double x)
+{
+    double e = exp(fmin(q[p] * x, 700));
+
+    *t = (struct farseer_term){.var = {c, s, p},
+                               .v = q[c] * e + q[s],
+                               .g = {e, 1, q[c] * x * e},
+                               .cp = x * e,
+                               .pp = q[c] * x * x * e};
+}
+
+/* Add the second derivatives of w f(t), f' = 1 and f'' = f2. */
+static void farseer_second(double *h, const struct farseer_term *t, double w,
+                           double f2)
+{
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j <= i; j++)
+            h[at(t->var[i], t->var[j])] += w * f2 * t->g[i] * t->g[j];
+    h[at(t->var[2], t->var[0])] += w * t->cp;
+    h[at(t->var[2], t->var[2])] += w * t->pp;
+}
+
+/* ln(exp u + exp b), b = c - exp(a) ln D. */
 static void farseer(struct jet *m, const struct jet_space *s, const double *q,
                     double x, double ln_d)
 {
-    struct jet a, u, b;
+    struct farseer_term a, b, u;
+    double d[SURFACE_MAX]; /* gradient of u - b */
 
-    farseer_power(&a, s, q, 0, 1, 6, x);
-    jet_exp(&a, s, &a);
-    farseer_power(&b, s, q, 2, 3, 7, x);
-    jet_add(&b, s, -ln_d, &a);
-    farseer_power(&u, s, q, 4, 5, 8, x);
-    jet_lse(m, s, &u, &b);
+    farseer_term(&a, q, 0, 1, 6, x);
+    farseer_term(&b, q, 2, 3, 7, x);
+    farseer_term(&u, q, 4, 5, 8, x);
+    double fall = -ln_d * exp(fmin(a.v, 700)), vb = b.v + fall;
+    double top = fmax(u.v, vb), eu = exp(u.v - top), eb = exp(vb - top);
+    double pu = eu / (eu + eb), pb = eb / (eu + eb);
+
+    m->v = top + log(eu + eb);
+    for (int i = 0; i < 3; i++) {
+        m->g[u.var[i]] = pu * u.g[i];
+        m->g[b.var[i]] = pb * b.g[i];
+        m->g[a.var[i]] = pb * fall * a.g[i];
+        d[u.var[i]] = u.g[i];
+        d[b.var[i]] = -b.g[i];
+        d[a.var[i]] = -fall * a.g[i];
+    }
+    if (!s->hess)
+        return;
+    for (int i = 0, k = 0; i < SURFACE_MAX; i++) {
+        double w = pu * pb * d[i];
+        for (int j = 0; j <= i; j++, k++)
+            m->h[k] = w * d[j];
+    }
+    farseer_second(m->h, &u, pu, 0);
+    farseer_second(m->h, &b, pb, 0);
+    farseer_second(m->h, &a, pb * fall, 1);
+}
+
+/* ln((A/X^alpha + B/D^beta)^k + E), in the order E, A, B, alpha, beta, k. */
+static void skaling(struct jet *m, const struct jet_space *s, const double *q,
+                    double x, double d)
+{
+    double va = q[1] - q[3] * x, vb = q[2] - q[4] * d, k = q[5];
+    double top = fmax(va, vb), ea = exp(va - top), eb = exp(vb - top);
+    double pa = ea / (ea + eb), pb = eb / (ea + eb);
+    double sum = top + log(ea + eb), vs = k * sum;
+    /* the sum's own gradient, and that of its logarithm times k */
+    double g[6] = {0, pa, pb, -pa * x, -pb * d, 0};
+    double z[6] = {0, 1, -1, -x, d, 0}; /* of va - vb */
+    double f[6];
+
+    top = fmax(vs, q[0]);
+    ea = exp(vs - top);
+    eb = exp(q[0] - top);
+    double ps = ea / (ea + eb), pe = eb / (ea + eb);
+    m->v = top + log(ea + eb);
+    for (int i = 0; i < 6; i++)
+        f[i] = k * g[i];
+    f[5] = sum;
+    for (int i = 0; i < 6; i++)
+        m->g[i] = ps * f[i];
+    m->g[0] = pe;
+    if (!s->hess)
+        return;
+    f[0] = -1; /* gradient of vs - ln E */
+    for (int i = 0, n = 0; i < 6; i++)
+        for (int j = 0; j <= i; j++, n++)
+            m->h[n] = ps * (pe * f[i] * f[j] + k * pa * pb * z[i] * z[j]);
+    for (int j = 1; j < 5; j++)
+        m->h[at(5, j)] += ps * g[j];
 }
 
 /* ln of coefficient / variable^exponent: q[c] - q[p] * v. */
@@ -176,13 +252,17 @@ void form_jet(struct jet *m, const struct jet_space *s, enum surface_form f,
               double u)
 {
     struct jet a, b, c, sum;
-    int ie = form_find(f, ROLE_E), ik = form_find(f, ROLE_K);
-    int ia = form_find(f, ROLE_A), ib = form_find(f, ROLE_B);
 
     if (f == SURFACE_FARSEER) {
         farseer(m, s, q, x, d + fr->d0);
         return;
     }
+    if (f == SURFACE_SKALING) {
+        skaling(m, s, q, x, d);
+        return;
+    }
+    int ie = form_find(f, ROLE_E);
+    int ia = form_find(f, ROLE_A), ib = form_find(f, ROLE_B);
     int al = exponent_of(f, ROLE_A), be = exponent_of(f, ROLE_B);
     term(&a, s, q, ia, al, x);
     if (f == SURFACE_REPEATED) {
@@ -203,11 +283,6 @@ void form_jet(struct jet *m, const struct jet_space *s, enum surface_form f,
         return;
     }
     jet_lse(&sum, s, &a, &b);
-    if (ik >= 0) {
-        jet_var(&c, s, ik, q[ik]);
-        jet_mul(&a, s, &c, &sum);
-        sum = a;
-    }
     jet_var(&c, s, ie, q[ie]);
     jet_lse(m, s, &sum, &c);
 }

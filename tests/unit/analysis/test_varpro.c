@@ -50,7 +50,7 @@ static void minimisers_find_the_valley(void **state)
 {
     double start[4] = {-1.2, 1, -0.5, 2}, x[4];
     struct lbfgs_options lo = {500, 1e-16, 10};
-    struct newton_options no = {200, 1e-16, 10};
+    struct newton_options no = {200, 1e-16, 10, 0};
     struct lbfgs_report lr;
     struct newton_report nr;
     int evals = 0;
@@ -99,7 +99,7 @@ static void held_variables_stay(void **state)
 {
     double x[4] = {0.5, 1, 1, 1}, g[4];
     int fixed[4] = {1, 0, 0, 0}, evals = 0;
-    struct newton_options o = {200, 1e-16, 10};
+    struct newton_options o = {200, 1e-16, 10, 0};
     struct newton_report r;
 
     (void)state;
