@@ -164,7 +164,7 @@ void fit_result_print(struct str *out, const struct fit_result *r)
              r->form[0] ? " " : "", r->form, r->method, r->n);
     if (r->excluded)
         str_addf(out, ", %zu left out", r->excluded);
-    if (r->repeated)
+    if (r->repeated && strcmp(r->form, "repeated") != 0)
         str_addf(
             out,
             "\nepochs: %zu points saw their text more than once; --law "

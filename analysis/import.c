@@ -70,6 +70,18 @@ static const struct {
     {"run_id", TO_GROUP},
 };
 
+/* What is left of a name: nothing, or a unit that changes no number. */
+static int ends(const char *rest)
+{
+    static const char *const units[] = {"(flops)", "(flop)", "(tokens)",
+                                        "(nats)"};
+
+    for (size_t k = 0; k < ARRAY_LEN(units); k++)
+        if (strcasecmp(rest, units[k]) == 0)
+            return 1;
+    return !*rest;
+}
+
 /* Is this the column's name?  Case, blanks, '_', '-' and '.' do not count, nor
  * the objects that it is in: "metrics.Final Loss" is a final_loss. */
 static int same_name(const char *usual_name, const char *column)
@@ -82,7 +94,7 @@ static int same_name(const char *usual_name, const char *column)
         while (*c && strchr(" _-", *c))
             c++;
         if (!*u || !*c)
-            return *u == *c;
+            return !*u && ends(c);
         if (tolower((unsigned char)*u) != tolower((unsigned char)*c))
             return 0;
     }

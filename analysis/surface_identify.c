@@ -206,6 +206,30 @@ static void check_exponent(struct surface_fit *f, const double *q, int i,
     refuse(f, text);
 }
 
+/* R of `repeated` is told by points that saw their text more than once. */
+static void check_repeats(struct surface_fit *f, const struct problem *p)
+{
+    int i = form_find(p->o.form, ROLE_R), open = i < 0 ? 0 : f->profile_open[i];
+    char text[256], lo[32] = "0", hi[32] = "infinity";
+    size_t n = 0;
+
+    if (!open)
+        return;
+    for (size_t k = 0; k < p->n; k++)
+        n += p->data.w[k] > 0 && p->data.d[k] > p->u[k] + 1e-9;
+    if (!(open & 1))
+        snprintf(lo, sizeof(lo), "%.3g", f->profile_lo[i]);
+    if (!(open & 2))
+        snprintf(hi, sizeof(hi), "%.3g", f->profile_hi[i]);
+    snprintf(text, sizeof(text),
+             "R is not determined: %zu of %zu points saw their text more than "
+             "once, and anything from %s to %s fits within %.0f %%; %s",
+             n, p->n, lo, hi, 100 * f->options.level,
+             n ? "runs of more epochs would settle it"
+               : "without repetition it is the form chinchilla");
+    refuse(f, text);
+}
+
 void identify(struct surface_fit *f, const double *q, const struct problem *p)
 {
     const double *x = p->data.x, *d = p->data.d, *w = p->data.w;
@@ -250,4 +274,5 @@ void identify(struct surface_fit *f, const double *q, const struct problem *p)
             r == ROLE_POWER)
             check_exponent(f, q, i, p, value);
     }
+    check_repeats(f, p);
 }

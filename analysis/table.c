@@ -233,6 +233,28 @@ static size_t first_line(const char *text, size_t at, size_t len, int *line)
     return at;
 }
 
+/* What a file is that is not text we read, and what makes it so; NULL: text. */
+static const char *not_text(const char *text, size_t len)
+{
+    static const struct {
+        const char *magic, *what;
+    } known[] = {
+        {"\x1f\x8b", "gzip: unpack it first (gunzip -k)"},
+        {"\x28\xb5\x2f\xfd", "zstd: unpack it first (unzstd)"},
+        {"PK\x03\x04", "a zip or a spreadsheet: save it as CSV"},
+        {"PAR1", "Parquet: save it as CSV or JSON lines"},
+        {"\xff\xfe", "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)"},
+        {"\xfe\xff", "UTF-16: convert it first (iconv -f UTF-16 -t UTF-8)"},
+    };
+
+    for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+        size_t n = strlen(known[k].magic);
+        if (len >= n && memcmp(text, known[k].magic, n) == 0)
+            return known[k].what;
+    }
+    return NULL;
+}
+
 int table_read(struct table *t, const char *path, struct err *e)
 {
     char *text;
@@ -244,10 +266,13 @@ int table_read(struct table *t, const char *path, struct err *e)
         return -1;
     t->path = xstrdup(path);
     table_widen(t, 1);
+    const char *other = not_text(text, len);
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         skip = 3;
     skip = first_line(text, skip, len, &line);
-    if (skip >= len)
+    if (other)
+        rc = err_set(e, ERR_USAGE, "%s is %s", path, other);
+    else if (skip >= len)
         rc = err_set(e, ERR_USAGE, "%s: empty", path);
     else if (text[skip + strspn(text + skip, " \t")] == '{' ||
              text[skip + strspn(text + skip, " \t")] == '[')

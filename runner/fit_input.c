@@ -104,9 +104,10 @@ int fit_input_read(struct fit_input *in, const struct fit_source *s,
     int rc = s->db ? read_db(in, s, e)
                    : points_import(&in->points, s->points, s->map, s->where, e);
     if (rc == 0 && points_used(&in->points) == 0)
-        rc = err_set(e, ERR_USAGE, "%s: no point can be used (%zu rows%s)",
+        rc = err_set(e, ERR_USAGE, "%s: no point can be used (%zu rows%s%s)",
                      in->name, in->points.n,
-                     in->points.n ? ", all excluded" : "");
+                     in->points.n ? ", all excluded; the first: " : "",
+                     in->points.n ? in->points.why[0] : "");
     if (rc == 0 && !s->db && s->what >= FIT_CURVES) {
         rc = series_of_points(&in->series, &in->points, e);
         if (rc)

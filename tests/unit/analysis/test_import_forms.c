@@ -34,7 +34,7 @@ static const struct {
     enum point_col col;
 } columns[3] = {
     {{"n", "Params", "Model Size", "N_PARAMS"}, POINT_N},
-    {{"d", "tokens", "Training Tokens", "n-tokens"}, POINT_D},
+    {{"d", "tokens", "Training Tokens (tokens)", "n-tokens"}, POINT_D},
     {{"loss", "Final Loss", "val_loss", "smooth loss"}, POINT_LOSS},
 };
 
@@ -243,6 +243,9 @@ static void test_where_it_is_wrong(void **state)
         {"a,b,c\n1,2,3\n", "no column is called loss"},
         {"n,d,loss\n124M,2,3\n", ":2: column 'n': '124M'"},
         {"", "empty"},
+        {"\x1f\x8b\x08 packed", " is gzip: unpack it first"},
+        {"\xff\xfe\x6e", " is UTF-16: convert it first"},
+        {"PAR1", " is Parquet"},
         {"# a remark\n\nn,d,loss\n1,2,x\n", ":4: column 'loss'"},
         {"\tn\td\tloss\n0\t1\t2\ty\n", ":2: column 'loss'"}, /* an index */
     };

@@ -367,6 +367,45 @@ static void designs_that_cannot_tell_are_refused(void **state)
     }
 }
 
+/* Without a second epoch nothing tells R; with some it is told. */
+static void repeats_that_cannot_tell_are_refused(void **state)
+{
+    const struct surface *law = &laws[SURFACE_REPEATED];
+    static const struct {
+        double unique;
+        const char *why;
+    } bad[] = {
+        {1e12, "0 of 64 points saw their text more than once"},
+        {2e9, ""},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(bad); k++) {
+        struct surface_options o = surface_defaults;
+        struct rng r = {7, RNG_TEST, 0};
+        struct surface_fit f;
+        struct synthetic s;
+        struct err e;
+        synthetic_init(&s);
+        s.data.unique = s.unique;
+        for (int i = 0; i < 64; i++) {
+            double N = 1e7 * pow(3, i % 8), D = 3e8 * pow(2.5, i / 8);
+            double U = fmin(D, bad[k].unique);
+            synthetic_add(&s, N, D,
+                          surface_loss(law, N, D, U) *
+                              exp(0.002 * rng_next_normal(&r)));
+            s.unique[i] = U;
+        }
+        o.form = SURFACE_REPEATED;
+        ok(surface_fit(&f, &s.data, &o, &e));
+        assert_int_equal(f.identified, bad[k].why[0] == 0);
+        assert_non_null(strstr(f.refused, bad[k].why));
+        if (f.identified)
+            near(f.s.p[5], law->p[5], 0.3);
+        synthetic_release(&s);
+    }
+}
+
 static void bad_data_are_errors(void **state)
 {
     struct surface_fit f;
@@ -481,6 +520,7 @@ int main(void)
         cmocka_unit_test(units_change_nothing_but_coefficients),
         cmocka_unit_test(weights_are_repeats),
         cmocka_unit_test(designs_that_cannot_tell_are_refused),
+        cmocka_unit_test(repeats_that_cannot_tell_are_refused),
         cmocka_unit_test(bad_data_are_errors),
         cmocka_unit_test(optima_are_minima),
         cmocka_unit_test(published_coefficients_give_published_ratios),
