@@ -2,30 +2,27 @@
  *
  * The estimate is the ordinary regression of the logs of all near-optimal
  * cells (or of one optimum a grid) on log C.  What is independent is the grid,
- * not the cell, and grids that share trunks are one: from six on, whole grids
- * are resampled, below sixteen of them widened by Student's t.  With fewer,
- * resampling three or four grids says little; there every cell mean is drawn
- * again with the noise between seeds, and every optimum is moved within its
- * grid line, which is as finely as it was looked for. */
+ * not the cell, and grids that share trunks are one: whole grids are
+ * resampled.  Fewer than sixteen of them say where the interval lies, and
+ * Student's t of their optima about the law how wide it is (few.h); optima
+ * that agree better than their grids' lines can tell are not believed. */
 #include "analysis/hyper_fit.h"
 
 #include "analysis/bootstrap.h"
+#include "analysis/few.h"
 #include "analysis/hyper_impl.h"
 #include "analysis/powerlaw.h"
 #include "analysis/stat.h"
 #include "base/mem.h"
-#include "base/rng.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FEW_GRIDS 6   /* below, noise is resampled */
-#define MANY_GRIDS 16 /* from here on percentiles stand as they are */
-#define SPAN 3.0      /* least largest / smallest budget */
-#define FLAT 0.2      /* an interval this narrow may contain 0 */
-#define WIDEST 1.0    /* widest interval of an exponent that is a result */
+#define SPAN 3.0   /* least largest / smallest budget */
+#define FLAT 0.2   /* an interval this narrow may contain 0 */
+#define WIDEST 1.0 /* widest interval of an exponent that is a result */
 
 void hyper_opts_default(struct hyper_opts *o)
 {
@@ -66,9 +63,9 @@ static size_t most_points(const struct hyper_fit *f)
     return n;
 }
 
-/* Append the optimum of one grid, times exp(shift). */
+/* Append the optimum of one grid. */
 static void add_points(struct xy *p, const struct hyper_grid *g,
-                       enum hyper_axis a, enum hyper_optimum how, double shift)
+                       enum hyper_axis a, enum hyper_optimum how)
 {
     double one = a == AXIS_LR ? g->lr : g->batch;
 
@@ -77,14 +74,14 @@ static void add_points(struct xy *p, const struct hyper_grid *g,
             if (!g->cell[i].near)
                 continue;
             p->C[p->n] = g->flops;
-            p->y[p->n++] = hyper_cell_value(&g->cell[i], a) * exp(shift);
+            p->y[p->n++] = hyper_cell_value(&g->cell[i], a);
         }
         return;
     }
     if (how == HYPER_QUADRATIC && g->quad.ok)
         one = a == AXIS_LR ? g->quad.lr : g->quad.batch;
     p->C[p->n] = g->flops;
-    p->y[p->n++] = one * exp(shift);
+    p->y[p->n++] = one;
 }
 
 /* Interior grids of this axis: their indices; the count. */
@@ -133,22 +130,55 @@ static int refit(double *stat, const size_t *idx, size_t m,
         const struct hyper_grid *g =
             &l->f->grid[l->f->opts.indices ? idx[i] : l->at[idx[i]]];
         if (hyper_enters(l->f, g, l->axis))
-            add_points(&l->p, g, l->axis, l->f->opts.optimum, 0);
+            add_points(&l->p, g, l->axis, l->f->opts.optimum);
     }
     return law_fit(stat, l);
 }
 
-static void stretch(double ci[2][2], const double estimate[2], double factor)
+/* Variance of an optimum that is read off lines: that of a place anywhere
+ * between two, in each of the cells that tell it. */
+static double resolution(const struct hyper_grid *g, enum hyper_axis a)
 {
-    for (int j = 0; j < 2; j++)
-        for (int k = 0; k < 2; k++)
-            ci[j][k] = estimate[j] + (ci[j][k] - estimate[j]) * factor;
+    double x = hyper_cell_value(&g->cell[g->best], a), line = INFINITY;
+
+    for (int i = 0; i < g->n_cell; i++) {
+        double d = fabs(log(hyper_cell_value(&g->cell[i], a) / x));
+        if (d > HYPER_SAME)
+            line = fmin(line, d);
+    }
+    return isfinite(line) ? line * line / 12 / g->n_near : 0;
 }
 
-static double t_over_z(double level, double dof)
+/* How wide the intervals of few grids are; -1: not told. */
+static int half_widths(double half[FEW_MAX], const struct law *l)
 {
-    double q = (1 + level) / 2;
-    return dof > 0 ? stat_t_quantile(q, dof) / stat_normal_quantile(q) : 1;
+    const struct hyper_opts *o = &l->f->opts;
+    size_t most = most_points(l->f), n = 0;
+    double *X = xmalloc(2 * most * sizeof *X), *y = xmalloc(most * sizeof *y);
+    size_t *set = xmalloc(most * sizeof *set);
+    struct few few = {X, y, NULL, set, l->p.n, l->n_set, 2, 1, 0};
+    int rc;
+
+    /* l->p has the points grid by grid */
+    for (size_t k = 0; k < l->n; k++) {
+        const struct hyper_grid *g = &l->f->grid[l->at[k]];
+        struct xy one = {X, y, 0}; /* to count */
+        add_points(&one, g, l->axis, o->optimum);
+        for (size_t i = 0; i < one.n; i++)
+            set[n++] = l->set[k];
+        if (o->optimum != HYPER_QUADRATIC)
+            few.least += resolution(g, l->axis) / (double)l->n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        X[2 * i] = 1;
+        X[2 * i + 1] = log(l->p.C[i]);
+        y[i] = log(l->p.y[i]);
+    }
+    rc = few_half_widths(half, &few, o->level);
+    free(X);
+    free(y);
+    free(set);
+    return rc;
 }
 
 /* -1 when the draws that were given cannot be used. */
@@ -158,135 +188,32 @@ static int resample_grids(double ci[2][2], struct law *l,
     const struct hyper_opts *o = &l->f->opts;
     struct boot_options opts;
     enum boot_kind kind = hyper_boot(&opts, o);
-    double n = (double)l->n_set, widen = 1;
+    int few = l->n_set < FEW_GROUPS && !o->indices;
+    double half[FEW_MAX];
     struct bootstrap b;
     size_t rows = o->indices ? (size_t)l->f->n_grid : l->n;
     size_t sets = o->indices ? rows : l->n_set;
     struct xy keep = l->p;
     int rc = 0;
 
+    if (few && half_widths(half, l))
+        return 0;
     l->p = (struct xy){NULL, NULL, 0};
     rc = bootstrap_run(&b, &opts, rows, o->indices ? NULL : l->set, sets,
                        estimate, 2, refit, l, e);
     if (!rc) {
-        for (int j = 0; j < 2; j++)
+        for (int j = 0; j < 2; j++) {
             bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
                                o->level);
-        if (l->n_set < MANY_GRIDS && l->n_set > 2 && !o->indices)
-            widen = t_over_z(o->level, n - 2) * sqrt(n / (n - 2));
-        stretch(ci, estimate, widen);
+            if (few)
+                few_stretch(ci[j], estimate[j], half[j], l->n_set);
+        }
         bootstrap_release(&b);
     }
     free(l->p.C);
     free(l->p.y);
     l->p = keep;
     return o->indices ? rc : 0;
-}
-
-/* Half the log distance between the lines next to the best one. */
-static double half_line(const struct hyper_grid *g, enum hyper_axis a)
-{
-    double x = hyper_cell_value(&g->cell[g->best], a), d = INFINITY;
-
-    for (int i = 0; i < g->n_cell; i++) {
-        double s = fabs(log(hyper_cell_value(&g->cell[i], a) / x));
-        if (s > HYPER_SAME)
-            d = fmin(d, s);
-    }
-    return isfinite(d) ? d / 2 : 0;
-}
-
-/* One draw of a grid: its cells with new noise, marked anew. */
-static void draw_grid(struct hyper_grid *to, const struct hyper_grid *from,
-                      const struct hyper_fit *f, struct rng *r, const double *z)
-{
-    double noise = f->noise;
-
-    hyper_grid_copy(to, from);
-    for (int i = 0; i < to->n_cell && noise > 0; i++)
-        if (isfinite(to->cell[i].loss))
-            to->cell[i].loss *=
-                1 + noise / sqrt(to->cell[i].n) *
-                        cell_deviate(r, z, f->trunk + to->cell[i].first,
-                                     to->cell[i].n);
-    hyper_mark_near(to);
-    if (!to->quad.ok)
-        return;
-    to->quad.ok = 0;
-    hyper_fit_quad(to);
-}
-
-/* Scatter of the grids' optima about the law in units of their own spread. */
-static double law_chi2(const struct law *l, const double estimate[2],
-                       const double *spread)
-{
-    double sum = 0;
-
-    for (size_t k = 0; k < l->n; k++) {
-        const struct hyper_grid *g = &l->f->grid[l->at[k]];
-        double y = log(l->axis == AXIS_LR ? g->lr : g->batch);
-        double d = y - estimate[0] - estimate[1] * log(g->flops);
-        sum += d * d / (spread[k] * spread[k]);
-    }
-    return l->n > 2 ? sum / (double)(l->n - 2) : 1;
-}
-
-static void resample_noise(double ci[2][2], struct law *l,
-                           const double estimate[2])
-{
-    const struct hyper_opts *o = &l->f->opts;
-    size_t B = (size_t)o->bootstrap, good = 0;
-    double *v = xmalloc(2 * B * sizeof *v), stat[2];
-    double *sum = xcalloc(3 * l->n, sizeof *sum), *sum2 = sum + l->n,
-           *spread = sum2 + l->n, chi2;
-    struct rng r = {o->seed, RNG_BOOT, (uint64_t)l->axis << 40};
-    int n_trunk = l->f->n_trunk;
-    double *z =
-        l->f->shared ? xmalloc(((size_t)n_trunk + 1) * sizeof *z) : NULL;
-
-    for (size_t d = 0; d < B; d++) {
-        l->p.n = 0;
-        for (int t = 0; z && t < n_trunk; t++)
-            z[t] = rng_next_normal(&r);
-        for (size_t k = 0; k < l->n; k++) {
-            const struct hyper_grid *from = &l->f->grid[l->at[k]];
-            double shift = (2 * rng_next_uniform(&r) - 1) *
-                           half_line(from, l->axis),
-                   y;
-            struct hyper_grid g;
-            draw_grid(&g, from, l->f, &r, z);
-            add_points(&l->p, &g, l->axis, o->optimum, shift);
-            y = log(l->axis == AXIS_LR ? g.lr : g.batch) + shift;
-            sum[k] += y / (double)B;
-            sum2[k] += y * y / (double)B;
-            hyper_grid_release(&g);
-        }
-        if (law_fit(stat, l))
-            continue;
-        v[good] = stat[0];
-        v[B + good++] = stat[1];
-    }
-    for (size_t k = 0; k < l->n; k++)
-        spread[k] = sqrt(fmax(sum2[k] - sum[k] * sum[k], 1e-12));
-    chi2 = law_chi2(l, estimate, spread);
-    for (int j = 0; j < 2; j++) {
-        stat_sort(v + (size_t)j * B, good);
-        ci[j][0] =
-            stat_quantile_sorted(v + (size_t)j * B, good, (1 - o->level) / 2);
-        ci[j][1] =
-            stat_quantile_sorted(v + (size_t)j * B, good, (1 + o->level) / 2);
-    }
-    /* the draws are noisier than the data once: centre them on the estimate */
-    for (int j = 0; j < 2; j++) {
-        double half = (ci[j][1] - ci[j][0]) / 2;
-        ci[j][0] = estimate[j] - half;
-        ci[j][1] = estimate[j] + half;
-    }
-    stretch(ci, estimate,
-            sqrt(fmax(chi2, 1)) * t_over_z(o->level, l->f->noise_dof));
-    free(v);
-    free(sum);
-    free(z);
 }
 
 /* --- verdict --- */
@@ -357,19 +284,22 @@ static int fit_law(struct hyper_power *y, const struct hyper_fit *f,
     l.n = interior_grids(l.at, f, a);
     l.set = xmalloc((l.n + 1) * sizeof *l.set);
     l.n_set = hyper_sets(l.set, f, l.at, l.n);
+    /* Where all hang together, what they share moves the whole law, and the
+     * grids tell its exponent by what they do not share. */
+    for (size_t k = 0; l.n_set < 3 && k < l.n; k++)
+        l.set[k] = k;
+    if (l.n_set < 3)
+        l.n_set = l.n;
     l.p = (struct xy){xmalloc(most * sizeof(double)),
                       xmalloc(most * sizeof(double)), 0};
     for (size_t k = 0; k < l.n; k++)
-        add_points(&l.p, &f->grid[l.at[k]], a, f->opts.optimum, 0);
+        add_points(&l.p, &f->grid[l.at[k]], a, f->opts.optimum);
     y->n_grid = (int)l.n;
     y->n_point = (int)l.p.n;
     if (!law_fit(estimate, &l)) {
         y->coef = exp(estimate[0]);
         y->exponent = estimate[1];
-        if (o->bootstrap > 0 && l.n >= 3 && l.n_set < FEW_GRIDS &&
-            f->noise_dof > 0 && o->interval < 0 && !o->indices)
-            resample_noise(ci, &l, estimate);
-        else if ((o->bootstrap > 0 || o->indices) && l.n >= 3)
+        if ((o->bootstrap > 0 || o->indices) && l.n >= 3)
             rc = resample_grids(ci, &l, estimate, e);
     }
     for (int k = 0; k < 2; k++) {

@@ -44,7 +44,7 @@ struct hyper_opts {
     int bootstrap;   /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;   /* of the resampling */
     /* -1: as hyper_fit.c says; an enum boot_kind: that interval, of whole
-     * grids resampled, widened where they are few; as it is where the draws are
+     * grids resampled, few of them as few.h says; as it is where the draws are
      * read from a file. */
     int interval;
     /* Draws of grids (bootstrap.h), numbered as in hyper_fit.grid; one that is

@@ -17,6 +17,8 @@
 
 const char *const isoflop_method_name[ISOFLOP_METHODS] = {"parabola", "akima",
                                                           "surface", "spline"};
+const char *const isoflop_observation_name[ISOFLOP_OBSERVATIONS] = {"plain",
+                                                                    "noised"};
 const char *const isoflop_resample_name[ISOFLOP_RESAMPLES] = {
     "auto", "noise", "budgets", "trunks"};
 
@@ -24,6 +26,7 @@ void isoflop_opts_default(struct isoflop_opts *o)
 {
     *o = (struct isoflop_opts){.method = ISOFLOP_PARABOLA,
                                .resample = ISOFLOP_RESAMPLE_AUTO,
+                               .seed_noise = 0.005,
                                .min_sizes = 4,
                                .curvature = 1.64,
                                .level = 0.90,
@@ -151,6 +154,28 @@ static void accept(struct isoflop_fit *f, struct isoflop_budget *b, double x)
     b->loss_se = b->low_se;
 }
 
+static int noised(const struct isoflop_opts *o)
+{
+    return o->method == ISOFLOP_AKIMA && o->observation == ISOFLOP_NOISED;
+}
+
+/* Porian et al. ask for nothing but minima inside. */
+static void judge_noised(struct isoflop_fit *f, struct isoflop_budget *b,
+                         const struct profile *p)
+{
+    double x, se;
+    char why[160];
+    int dir;
+
+    if (profile_noised(&x, &se, &dir, why, sizeof why, p, &f->opts,
+                       (int)(b - f->budget))) {
+        refuse(b, dir, why);
+        return;
+    }
+    accept(f, b, x);
+    b->log_M_se = se;
+}
+
 static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
 {
     int log_loss = f->opts.log_loss;
@@ -192,6 +217,10 @@ static void judge(struct isoflop_fit *f, struct isoflop_budget *b)
         b->parabola_loss = log_loss ? exp(y) : y;
         b->log_M_se =
             profile_sd(&p, 0, f->sigma, log_loss) * sqrt(p.w[0]) * sqrt(var);
+    }
+    if (noised(&f->opts)) {
+        judge_noised(f, b, &p);
+        goto out;
     }
     if (judge_curvature(f, b, &p, &q))
         goto out;

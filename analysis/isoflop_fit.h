@@ -37,7 +37,7 @@ extern const char *const isoflop_method_name[ISOFLOP_METHODS];
 
 /* What the exponents' intervals resample.  Noise: every cell mean is drawn
  * again with the spread of its runs, the budgets stay.  Budgets: whole budgets
- * are drawn with replacement, widened for their small number by Student's t.
+ * are drawn with replacement; of few, Student's t is the width (few.h).
  * Trunks: as noise, but runs of different budgets that share their first steps
  * (same group, size and setting) move together.  Auto: trunks where budgets
  * share them; else budgets from six on, where the noise is known noise below;
@@ -51,8 +51,20 @@ enum isoflop_resample {
 };
 extern const char *const isoflop_resample_name[ISOFLOP_RESAMPLES];
 
+/* Of Akima's curve: its own minimum, or what Porian et al. (arXiv 2406.19146)
+ * take: the median of the minima of a thousand curves through losses with the
+ * noise of a seed added, on a grid 25 times as fine as the sizes. */
+enum isoflop_observation {
+    ISOFLOP_PLAIN,
+    ISOFLOP_NOISED,
+    ISOFLOP_OBSERVATIONS
+};
+extern const char *const isoflop_observation_name[ISOFLOP_OBSERVATIONS];
+
 struct isoflop_opts {
     enum isoflop_method method;
+    enum isoflop_observation observation;
+    double seed_noise; /* SD of a loss in `noised`; 0.005, as theirs */
     enum isoflop_resample resample;
     double window;    /* use sizes within this factor of the minimum; 0: all
                          of them (default, as the papers) */
@@ -62,7 +74,7 @@ struct isoflop_opts {
     double level;     /* of the intervals, 0.90 */
     int bootstrap;    /* resamples, 1000; 0: no intervals, nothing identified */
     uint64_t seed;    /* of the resampling */
-    /* Of whole budgets, an enum boot_kind (-1: percentile), widened as said
+    /* Of whole budgets, an enum boot_kind (-1: percentile), as wide as said
      * above; as it is where the draws are read from a file. */
     int interval;
     const char *indices; /* draws of budgets (bootstrap.h), or NULL */

@@ -1,8 +1,8 @@
 /* isoflop_impl: the inside of isoflop_fit, shared by its files:
  * isoflop_profile.c (runs to profiles and their noise), isoflop_surface.c (one
- * surface through all of them), isoflop_fit.c (the verdict on each minimum),
- * isoflop_law.c (optima to laws), isoflop_use.c (are they identified),
- * isoflop_out.c (as JSON). */
+ * surface through all of them), isoflop_noised.c (the minimum of noised
+ * curves), isoflop_fit.c (the verdict on each minimum), isoflop_law.c (optima
+ * to laws), isoflop_use.c (are they identified), isoflop_out.c (as JSON). */
 #ifndef LOGLOG_ANALYSIS_ISOFLOP_IMPL_H
 #define LOGLOG_ANALYSIS_ISOFLOP_IMPL_H
 
@@ -31,6 +31,13 @@ void isoflop_trunk_noise(double *z, const struct isoflop_fit *f, int d);
  * sizes (parabola: anywhere). */
 int profile_minimum(double *x, double *y, const struct profile *p,
                     const double *values, enum isoflop_method method);
+
+/* The observation of Porian et al. (isoflop_noised.c) of the number-th budget:
+ * log M and its standard error; -1 with why (n bytes) when most of its curves
+ * have their minimum at an end, *dir which. */
+int profile_noised(double *x, double *se, int *dir, char *why, size_t n,
+                   const struct profile *p, const struct isoflop_opts *o,
+                   int number);
 
 /* Fill f->budget from the runs (sorted in place) and add the seeds' spread. */
 void isoflop_build(struct isoflop_fit *f, struct cell_noise *noise,

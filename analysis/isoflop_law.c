@@ -6,8 +6,10 @@
  * enum isoflop_resample: with few budgets, whole-budget resampling knows less
  * than the runs do, because each profile's own residuals say how far its
  * minimum may move; so there the cell means are drawn again.  If the optima
- * scatter about the law beyond that, the scatter is what counts. */
+ * scatter about the law beyond that, the scatter is what counts.  The width of
+ * the interval of budgets that were resampled is few.h's. */
 #include "analysis/bootstrap.h"
+#include "analysis/few.h"
 #include "analysis/isoflop_impl.h"
 #include "analysis/powerlaw.h"
 #include "analysis/stat.h"
@@ -49,7 +51,9 @@ static void optima_init(struct optima *o, const struct isoflop_fit *f)
         o->N[o->n] = b->N;
         if (!isfinite(se))
             se = 0;
-        o->w[o->n] = 1 / (se * se + SE_FLOOR * SE_FLOOR);
+        o->w[o->n] = f->opts.observation == ISOFLOP_NOISED
+                         ? 1 / (b->log_M_se * b->log_M_se)
+                         : 1 / (se * se + SE_FLOOR * SE_FLOOR);
         o->at[o->n++] = i;
         o->have_N &= isfinite(b->N) && b->N > 0;
     }
@@ -147,19 +151,13 @@ static void stretched(double ci[2], const double *v, size_t n, double estimate,
     ci[1] = estimate + (ci[1] - estimate) * factor;
 }
 
-static double t_over_z(double level, double dof)
-{
-    double q = (1 + level) / 2;
-    return dof > 0 ? stat_t_quantile(q, dof) / stat_normal_quantile(q) : 1;
-}
-
 /* Intervals of each budget's own optimum. */
 static void budget_intervals(struct isoflop_fit *f, const struct optima *o,
                              const double *x, const double *y)
 {
     size_t B = (size_t)f->opts.bootstrap;
     double *v = xmalloc((B + 1) * sizeof *v);
-    double widen = t_over_z(f->opts.level, f->sigma_dof);
+    double widen = few_t_over_z(f->opts.level, f->sigma_dof);
 
     for (size_t k = 0; k < o->n; k++) {
         struct isoflop_budget *b = &f->budget[o->at[k]];
@@ -172,7 +170,8 @@ static void budget_intervals(struct isoflop_fit *f, const struct optima *o,
         stretched(ci, v, n, log(b->M), level, widen);
         b->M_ci[0] = exp(ci[0]);
         b->M_ci[1] = exp(ci[1]);
-        if (f->opts.method != ISOFLOP_PARABOLA && n > 1)
+        if (f->opts.method != ISOFLOP_PARABOLA && n > 1 &&
+            f->opts.observation == ISOFLOP_PLAIN)
             b->log_M_se = stat_sd(v, n);
         n = 0;
         for (size_t d = 0; d < B; d++)
@@ -187,17 +186,68 @@ static void budget_intervals(struct isoflop_fit *f, const struct optima *o,
     free(v);
 }
 
-/* How much wider than the noise the interval must be: what the optima say
- * about the law counts as further degrees of freedom of the noise, and alone
- * when it contradicts it. */
-static double scatter_factor(const struct isoflop_fit *f)
+/* Rows of the optima for few.h, by the precisions w. */
+static void law_rows(struct few *r, double *X, double *y,
+                     const struct optima *o, const double *value,
+                     const double *w)
 {
-    double d = f->n_ok - 2, scale2;
+    for (size_t k = 0; k < o->n; k++) {
+        X[2 * k] = 1;
+        X[2 * k + 1] = log(o->C[k]);
+        y[k] = log(value[k]);
+    }
+    *r = (struct few){X, y, w, NULL, o->n, o->n, 2, 0, 0};
+}
 
-    scale2 = (f->sigma_dof + f->chi2 * d) / (f->sigma_dof + d);
-    if (stat_chi2_cdf(f->chi2 * d, d) > 0.95)
+/* chi2 per degree of freedom of the optima about the law, in units of their own
+ * errors alone. */
+static double own_chi2(const struct isoflop_fit *f, const struct optima *o)
+{
+    double *X = xmalloc((4 * o->n + 1) * sizeof *X), *y = X + 2 * o->n,
+           *w = y + o->n, chi2;
+    struct few r;
+
+    for (size_t k = 0; k < o->n; k++) {
+        double se = f->budget[o->at[k]].log_M_se;
+        w[k] = 1 / fmax(se * se, 1e-30);
+    }
+    law_rows(&r, X, y, o, o->M, w);
+    chi2 = few_scatter(&r);
+    free(X);
+    return chi2;
+}
+
+/* One residual, of three budgets, says next to nothing about an excess: it
+ * counts as one more degree of freedom of the noise, and alone where it
+ * contradicts it. */
+static double factor_of_three(const struct isoflop_fit *f)
+{
+    double scale2 = (f->sigma_dof + f->chi2) / (f->sigma_dof + 1);
+
+    if (stat_chi2_cdf(f->chi2, 1) > 0.95)
         scale2 = fmax(scale2, f->chi2);
-    return sqrt(scale2) * t_over_z(f->opts.level, f->sigma_dof + d);
+    return sqrt(scale2) * few_t_over_z(f->opts.level, f->sigma_dof + 1);
+}
+
+/* How much wider than the noise the interval must be.  Where the optima
+ * scatter about the law by more than their own errors, the excess is error of
+ * the law (as in curve_mix.c), and is known by n - 2 residuals: Student's t has
+ * the degrees of freedom of the sum of both (Welch and Satterthwaite). */
+static double scatter_factor(const struct isoflop_fit *f,
+                             const struct optima *o)
+{
+    double told = (double)o->n - 2, excess, noise;
+
+    if (o->n < 4)
+        return factor_of_three(f);
+    excess = own_chi2(f, o);
+    if (!(excess > 1))
+        excess = 1;
+    noise = 1 / excess;
+    return sqrt(excess) *
+           few_t_over_z(f->opts.level,
+                        1 / (noise * noise / (f->sigma_dof + told) +
+                             (1 - noise * noise) / told));
 }
 
 static double N_between(const struct isoflop_budget *b, double log_M)
@@ -215,6 +265,7 @@ static void noise_intervals(double ci[STATS][2], const struct isoflop_fit *f,
 {
     size_t B = (size_t)f->opts.bootstrap, good = 0;
     double *v = xmalloc((B + 1) * STATS * sizeof *v), stat[STATS];
+    double widen = scatter_factor(f, o);
     double *C = xmalloc(4 * o->n * sizeof *C), *M = C + o->n, *N = M + o->n,
            *w = N + o->n;
 
@@ -238,8 +289,7 @@ static void noise_intervals(double ci[STATS][2], const struct isoflop_fit *f,
     for (int j = 0; j < STATS; j++) {
         double *column = v + (size_t)j * B;
         stat_sort(column, good);
-        stretched(ci[j], column, good, estimate[j], f->opts.level,
-                  scatter_factor(f));
+        stretched(ci[j], column, good, estimate[j], f->opts.level, widen);
     }
     free(v);
     free(C);
@@ -267,6 +317,23 @@ static int refit(double *stat, const size_t *idx, size_t m,
     return rc;
 }
 
+/* Make the intervals as wide as few budgets tell. */
+static void few_budgets(double ci[STATS][2], const struct isoflop_fit *f,
+                        const struct optima *o, const double estimate[STATS])
+{
+    double *X = xmalloc((3 * o->n + 1) * sizeof *X), half[FEW_MAX];
+    struct few r;
+
+    for (int j = 0; j < STATS; j += 2) {
+        law_rows(&r, X, X + 2 * o->n, o, j == M_COEF ? o->M : o->N, o->w);
+        if (few_half_widths(half, &r, f->opts.level))
+            continue;
+        few_stretch(ci[j], estimate[j], half[0], o->n);
+        few_stretch(ci[j + 1], estimate[j + 1], half[1], o->n);
+    }
+    free(X);
+}
+
 static int budgets_intervals(double ci[STATS][2], const struct isoflop_fit *f,
                              const struct optima *o,
                              const double estimate[STATS], struct err *e)
@@ -278,22 +345,17 @@ static int budgets_intervals(double ci[STATS][2], const struct isoflop_fit *f,
                                 .seed = f->opts.seed,
                                 .indices = f->opts.indices,
                                 .jackknife = kind == BOOT_BCA};
-    double n = (double)o->n, widen;
     struct bootstrap b;
 
     if (bootstrap_run(&b, &opts, o->n, NULL, o->n, estimate, STATS, refit,
                       (void *)(uintptr_t)o, e))
         return -1;
-    widen = f->opts.indices
-                ? 1
-                : t_over_z(f->opts.level, n - 2) * sqrt(n / (n - 2));
-    for (int j = 0; j < STATS; j++) {
+    for (int j = 0; j < STATS; j++)
         bootstrap_interval(&ci[j][0], &ci[j][1], &b, (size_t)j, kind,
                            f->opts.level);
-        for (int k = 0; k < 2; k++)
-            ci[j][k] = estimate[j] + (ci[j][k] - estimate[j]) * widen;
-    }
     bootstrap_release(&b);
+    if (!f->opts.indices && o->n < FEW_GROUPS)
+        few_budgets(ci, f, o, estimate);
     return 0;
 }
 

@@ -38,8 +38,11 @@ int akima_minimum(double *x_min, double *y_min, const double *x,
                   const double *y, int n);
 /* The curve itself at one x inside [x[0], x[n-1]]. */
 double akima_at(const double *x, const double *y, int n, double at);
-/* The same of the natural cubic spline: its curvature is continuous, and 0 at
- * both ends. */
+/* The lowest of its values at x[0] + (x[n-1] - x[0]) k / steps, k = 0 .. steps:
+ * that k. */
+int akima_lowest_step(const double *x, const double *y, int n, int steps);
+/* Minimum and value of the natural cubic spline: its curvature is continuous,
+ * and 0 at both ends. */
 int spline_minimum(double *x_min, double *y_min, const double *x,
                    const double *y, int n);
 double spline_at(const double *x, const double *y, int n, double at);

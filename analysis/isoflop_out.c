@@ -75,6 +75,10 @@ static json_t *options_json(const struct isoflop_opts *o)
                         json_string(isoflop_resample_name[o->resample]));
     set(j, "window", o->window);
     json_object_set_new(j, "log_loss", json_boolean(o->log_loss));
+    if (o->method == ISOFLOP_AKIMA)
+        json_object_set_new(
+            j, "observation",
+            json_string(isoflop_observation_name[o->observation]));
     json_object_set_new(j, "min_sizes", json_integer(o->min_sizes));
     set(j, "curvature", o->curvature);
     set(j, "level", o->level);

@@ -31,6 +31,9 @@ static const struct row {
      "isoflop: sizes within this factor of the minimum (all)"},
     {"log-loss", OPT_FLAG, AT(log_loss), " isoflop loss ", NULL,
      "isoflop: parabolas of ln loss"},
+    {"observation", OPT_STRING, AT(observation), " isoflop ", "WHAT",
+     "isoflop, akima: plain (usual), or noised: the median of the minima of "
+     "noised curves (Porian et al.)"},
     {"size", OPT_STRING, AT(size), " surface ", "COL",
      "surface: n, m, n1 or n2 (m of a study, n of a file)"},
     {"response", OPT_STRING, AT(response), " surface isoflop loss hyper ",

@@ -19,7 +19,7 @@ struct fit_plots; /* runner/fit_plots.h */
 struct fit_ask {
     const char *form, *objective, *method, *size, *response, *resample;
     const char *holdout, *indices, *x, *y, *refit, *interval_name, *trunk;
-    const char *smooth;
+    const char *smooth, *observation;
     double delta, over, level, window, lambda, L0;
     int64_t bootstrap; /* stays -1: the law's own default */
     int64_t seed;
@@ -34,7 +34,7 @@ struct fit_ask {
 void fit_ask_init(struct fit_ask *a);
 /* Append the table to opts (room for FIT_ASK_OPTS) from row n on; the rows
  * after it are the caller's, OPT_END included. */
-#define FIT_ASK_OPTS 25
+#define FIT_ASK_OPTS 26
 int fit_ask_opts(struct opt *opts, int n, struct fit_ask *a);
 /* Refuse an option that the law does not have, and values out of range; then
  * the defaults. */

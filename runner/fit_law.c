@@ -128,21 +128,40 @@ static int resample_parse(const char *text)
     return -1;
 }
 
+static int observation_parse(const char *text)
+{
+    for (int i = 0; i < ISOFLOP_OBSERVATIONS; i++)
+        if (strcmp(text, isoflop_observation_name[i]) == 0)
+            return i;
+    return -1;
+}
+
 static int isoflop_options(struct isoflop_opts *o, const struct fit_ask *ask,
                            struct err *e)
 {
-    int method, resample;
+    int method, resample, observation;
 
     isoflop_opts_default(o);
     method = (int)o->method;
     resample = (int)o->resample;
+    observation = (int)o->observation;
     if (fit_word(&method, "method", ask->method, isoflop_parse,
                  isoflop_method_name, ISOFLOP_METHODS, e) ||
         fit_word(&resample, "resample", ask->resample, resample_parse,
-                 isoflop_resample_name, ISOFLOP_RESAMPLES, e))
+                 isoflop_resample_name, ISOFLOP_RESAMPLES, e) ||
+        fit_word(&observation, "observation", ask->observation,
+                 observation_parse, isoflop_observation_name,
+                 ISOFLOP_OBSERVATIONS, e))
         return -1;
     o->method = (enum isoflop_method)method;
     o->resample = (enum isoflop_resample)resample;
+    o->observation = (enum isoflop_observation)observation;
+    if (o->observation == ISOFLOP_NOISED) {
+        if (o->method != ISOFLOP_AKIMA)
+            return err_set(e, ERR_USAGE,
+                           "--observation noised is of --method akima");
+        o->min_sizes = 3;
+    }
     if (ask->interval_name || ask->indices)
         o->resample = ISOFLOP_RESAMPLE_BUDGETS;
     if (ask->interval_name)

@@ -1,7 +1,8 @@
 /* Porian et al. (arXiv 2406.19146): how one set of runs gives an exponent of
  * 0.88 or of 0.5.  Their points are released as Python pickles alone; written
  * as LOGLOG_PUBLISHED/porian/isoflops.csv (arm, flops, n, loss; the arms
- * kaplan, head, warmup, cosine, tuned) they are fitted here.
+ * kaplan, head, warmup, cosine, tuned) they are fitted here, with their own
+ * observation of a budget (analysis/isoflop_noised.c).
  *
  * Always: their sixteen shapes on a surface whose optimum is that of their
  * tuned runs, N = exp(-2.099) C^0.4961, with the artefacts as simple models: a
@@ -73,7 +74,8 @@ static double worth(double D, const struct arm *a)
     return D / (1 + a->batch / (0.0471 * pow(D, 0.462)));
 }
 
-static double exponent(const struct points *p, int *budgets)
+static double exponent(const struct points *p, int *budgets,
+                       enum isoflop_observation how)
 {
     struct isoflop_opts o;
     struct isoflop_fit f;
@@ -82,6 +84,9 @@ static double exponent(const struct points *p, int *budgets)
     isoflop_opts_default(&o);
     o.method = ISOFLOP_AKIMA;
     o.log_loss = 1;
+    o.observation = how;
+    if (how == ISOFLOP_NOISED)
+        o.min_sizes = 3;
     o.bootstrap = 0;
     ok(isoflop_fit(&f, p, &o, &e));
     double a = f.N.exponent;
@@ -114,7 +119,7 @@ static double simulate(const struct arm *a, int *budgets)
             points_add(&p, &r);
         }
     points_derive(&p);
-    double e = exponent(&p, budgets);
+    double e = exponent(&p, budgets, ISOFLOP_PLAIN);
     points_release(&p);
     return e;
 }
@@ -163,7 +168,7 @@ static void released_points(void **state)
         snprintf(where, sizeof where, "arm == '%s'", want[i].arm);
         read_set(&p, "porian/isoflops.csv", "budget=flops,n=n,loss=loss",
                  where);
-        double a = exponent(&p, &budgets);
+        double a = exponent(&p, &budgets, ISOFLOP_NOISED);
         table_row("Porian", want[i].arm, want[i].a, a);
         within(a, want[i].a, 0.015);
         points_release(&p);
