@@ -24,12 +24,11 @@ struct few {
     const size_t *set;   /* (n) in [0, n_set), or NULL: each row alone */
     size_t n, n_set;
     int p;
-    /* 1: the errors of all sets have one variance; 0: inverse to the weights.
-     */
+    /* 1: the errors of all sets have one variance; 0: 1 / their weights */
     int equal;
     /* Where they have one: the variance that they have at least, as far as rows
-     * can be read (lines of a grid); 0: none.  Residuals that stay below its 5
-     * % quantile are luck, and the width is that of this variance then. */
+     * can be read (lines of a grid); 0: none.  Residuals that stay below its
+     * quantile of 1 % are luck, and the width is that of this variance then. */
     double least;
 };
 

@@ -1,9 +1,8 @@
 /* pack_bands: which documents are worth comparing.
  *
  * Candidates are documents with equal values (pack_near.h) in one of 25 bands
- * of
- * 5.  The values may be many times the memory, and a band has its candidates in
- * the order of a hash.  So a band only lists them, in the order of the
+ * of 5.  The values may be many times the memory, and a band has its candidates
+ * in the order of a hash.  So a band only lists them, in the order of the
  * documents, without reading a value; and one pass over the documents meets
  * what all bands have listed.  A copy is mostly not far from what it copies, so
  * that such a pass reads the values once from one end to the other.
