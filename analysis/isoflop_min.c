@@ -214,15 +214,17 @@ double akima_at(const double *x, const double *y, int n, double at)
 int akima_lowest_step(const double *x, const double *y, int n, int steps)
 {
     double *t = xmalloc((size_t)n * sizeof *t), q[4], least = INFINITY;
-    int lowest = 0, at = -1;
+    int lowest = 0, i = 0;
 
     akima_slopes(t, x, y, n);
-    for (int k = 0, i = 0; k <= steps; k++) {
+    hermite_cubic(q, t, x, y, i);
+    for (int k = 0; k <= steps; k++) {
         double v = x[0] + (x[n - 1] - x[0]) * k / steps;
+        int was = i;
         while (i < n - 2 && v > x[i + 1])
             i++;
-        if (i != at)
-            hermite_cubic(q, t, x, y, at = i);
+        if (i != was)
+            hermite_cubic(q, t, x, y, i);
         v = cubic_at(q, v - x[i]);
         if (v < least) {
             least = v;

@@ -124,7 +124,7 @@ static int resolve(struct pack_options *o, struct lists *l,
 {
     static const char *const splits[] = {"document", "directory", "none"};
     static const char *const invalids[] = {"keep", "drop", "refuse"};
-    int split, invalid;
+    int split = 0, invalid = 0;
 
     if (!q->out)
         return err_set(e, ERR_USAGE, "data pack: --out DIR is needed");

@@ -99,7 +99,7 @@ static int power_result(struct fit_result *out, const struct powerlaw *f,
 int fit_law_power(struct fit_result *out, struct fit_input *in,
                   const struct fit_ask *ask, struct err *e)
 {
-    enum point_col cx, cy;
+    enum point_col cx = 0, cy = 0;
     struct powerlaw f;
     struct points used;
     struct str *svg;

@@ -94,7 +94,7 @@ static void send_gone(struct supervisor *s, struct slot *slot, const char *why)
     m.member = slot->job.member;
     m.run = slot->job.run;
     m.attempt = slot->job.attempt;
-    snprintf(m.why, sizeof m.why, "%s", why);
+    snprintf(m.why, sizeof m.why, "%.*s", (int)sizeof m.why - 1, why);
     slot->busy = 0;
     net_send(s->net, NET_COORDINATOR, MSG_GONE, &m, sizeof m);
 }

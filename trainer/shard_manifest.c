@@ -144,7 +144,7 @@ static int get_kind(struct manifest *m, const json_t *root, const char *path,
                     struct err *e)
 {
     char format[32];
-    int64_t version;
+    int64_t version = 0;
 
     if (get_text(format, sizeof format, root, "format", path, e) ||
         get_count(&version, root, "version", path, e) ||
