@@ -86,15 +86,16 @@ static int make_spec(struct run_spec *s, const struct args *a, struct err *e)
 
 /* --- the data --- */
 
-/* NAME=DIR, or DIR under its own name. */
+/* NAME=DIR, or DIR under its own name: a layout ('FILE:u16,vocab=256') has its
+ * '=' behind a colon. */
 static void split_set(struct train_env *env, struct train_output *o, int i,
                       char *name, size_t room, const char *item)
 {
-    const char *eq = strchr(item, '=');
+    size_t n = strcspn(item, "=:/");
 
-    if (eq && (size_t)(eq - item) < room) {
-        snprintf(name, room, "%.*s", (int)(eq - item), item);
-        env->valid_path[i] = eq + 1;
+    if (item[n] == '=' && n < room) {
+        snprintf(name, room, "%.*s", (int)n, item);
+        env->valid_path[i] = item + n + 1;
     } else {
         snprintf(name, room, i ? "valid%d" : "valid", i + 1);
         env->valid_path[i] = item;
