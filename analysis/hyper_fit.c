@@ -12,7 +12,6 @@
 #include "analysis/few.h"
 #include "analysis/hyper_impl.h"
 #include "analysis/powerlaw.h"
-#include "analysis/stat.h"
 #include "base/mem.h"
 
 #include <math.h>

@@ -99,13 +99,6 @@ int hyper_axis_n(const struct hyper_grid *g, enum hyper_axis a)
     return a == AXIS_LR ? g->n_lr : g->n_batch;
 }
 
-void hyper_grid_copy(struct hyper_grid *to, const struct hyper_grid *from)
-{
-    *to = *from;
-    to->cell = xmalloc((size_t)from->n_cell * sizeof *to->cell);
-    memcpy(to->cell, from->cell, (size_t)from->n_cell * sizeof *to->cell);
-}
-
 void hyper_grid_release(struct hyper_grid *g)
 {
     free(g->cell);
@@ -114,7 +107,8 @@ void hyper_grid_release(struct hyper_grid *g)
 
 /* --- the near-optimal rule --- */
 
-void hyper_mark_near(struct hyper_grid *g)
+/* best, excess, near, centre of one grid from its cells' losses. */
+static void mark_near(struct hyper_grid *g)
 {
     double sum_lr = 0, sum_batch = 0;
 
@@ -272,7 +266,7 @@ void hyper_build(struct hyper_fit *f, struct cell_runs *c)
         for (j = i + 1; j < c->n && same_grid(&c->run[j], &c->run[i]);)
             j++;
         build_grid(g, c->run + i, (int)(j - i));
-        hyper_mark_near(g);
+        mark_near(g);
         if (g->best < 0)
             hyper_grid_release(g);
         else
@@ -286,7 +280,7 @@ void hyper_build(struct hyper_fit *f, struct cell_runs *c)
         g->threshold = f->opts.near_rel;
         if (f->opts.optimum != HYPER_POOLED && f->noise_dof)
             g->threshold = fmax(g->threshold, f->opts.near_sd * f->noise);
-        hyper_mark_near(g);
+        mark_near(g);
         hyper_fit_quad(g);
         find_edges(g);
     }

@@ -21,12 +21,8 @@ double hyper_eq1(enum hyper_axis a);
 /* Fill f->grid from the runs (sorted in place): cells, noise, near-optimal
  * sets, quadratics, edges. */
 void hyper_build(struct hyper_fit *f, struct cell_runs *c);
-/* best, excess, near, centre of one grid from its cells' losses. */
-void hyper_mark_near(struct hyper_grid *g);
 /* g->quad; needs the near-optimal rule to have been applied. */
 void hyper_fit_quad(struct hyper_grid *g);
-/* A grid with its own cells, to perturb; free with hyper_grid_release. */
-void hyper_grid_copy(struct hyper_grid *to, const struct hyper_grid *from);
 void hyper_grid_release(struct hyper_grid *g);
 
 double hyper_cell_value(const struct hyper_cell *c, enum hyper_axis a);

@@ -341,29 +341,27 @@ void model_refresh(struct model *m)
     spent(m, OP_PACK);
 }
 
-static void draw(struct model *m, const struct param *p, int64_t seed,
-                 size_t from, size_t to)
-{
-    size_t end = p->offset + (size_t)(p->rows * p->cols);
-    size_t a = p->offset > from ? p->offset : from;
-    size_t b = end < to ? end : to;
-
-    if (a < b && p->kind != PARAM_NORM)
-        m->be->normals(m->params + a, (uint64_t)seed, a, p->init_std, b - a);
-    for (; a < b && p->kind == PARAM_NORM; a++)
-        m->params[a] = 1;
-}
-
 void model_draw(struct model *m, int64_t seed, size_t from, size_t to)
 {
-    for (int i = 0; i < m->table.n; i++)
-        draw(m, &m->table.param[i], seed, from, to);
+    for (int i = 0; i < m->table.n; i++) {
+        const struct param *p = &m->table.param[i];
+        size_t end = p->offset + (size_t)(p->rows * p->cols);
+        size_t a = p->offset > from ? p->offset : from;
+        size_t b = end < to ? end : to;
+
+        if (a < b && p->kind != PARAM_NORM)
+            m->be->normals(m->params + a, (uint64_t)seed, a, p->init_std,
+                           b - a);
+        for (; a < b && p->kind == PARAM_NORM; a++)
+            m->params[a] = 1;
+    }
 }
 
-/* Packed while it is in the cache. */
 void model_init_tensor(struct model *m, int64_t seed, int i)
 {
-    draw(m, &m->table.param[i], seed, 0, m->table.size);
+    const struct param *p = &m->table.param[i];
+
+    model_draw(m, seed, p->offset, p->offset + (size_t)(p->rows * p->cols));
     if (m->lin[i].n)
         m->be->pack(&m->lin[i]);
 }

@@ -42,7 +42,8 @@ void model_refresh(struct model *m);
 /* Initial weights from (seed, position): norms 1, matrices and embedding
  * normal(0, init_std), output projections scaled when init_depth is set. */
 void model_init(struct model *m, int64_t seed);
-/* The i-th tensor of the table alone; several at once by as many threads. */
+/* The i-th tensor of the table alone, packed while it is in the cache; several
+ * at once by as many threads. */
 void model_init_tensor(struct model *m, int64_t seed, int i);
 /* The parameters [from, to) of them alone, without model_refresh. */
 void model_draw(struct model *m, int64_t seed, size_t from, size_t to);
